@@ -1,0 +1,486 @@
+//! The public half of a model: the graph of integer operators, without a single weight.
+//!
+//! Values are numbered: value 0 is the record in schema units, node `j` produces value `j + 1`. Shapes are per
+//! sample; the sample axis is added by lowering. Every value carries exact worst-case bounds that follow from public
+//! widths and fan-in alone, never from the weights (a bound computed from hidden weights would leak them).
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::schema::Schema;
+
+/// Version of the rules that lower an architecture to relations. Part of the architecture digest.
+pub const LOWERING_VERSION: u32 = 1;
+
+/// Bounds of every value stay below this magnitude.
+const MAX_BOUND: i128 = 1 << 60;
+/// Largest number of elements of one value or parameter.
+const MAX_ELEMENTS: usize = 1 << 28;
+/// Largest number of nodes or parameters.
+const MAX_NODES: usize = 1 << 16;
+/// Largest number of axes.
+const MAX_RANK: usize = 6;
+
+/// Index of a value: 0 is the record, `j + 1` the output of node `j`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub u32);
+
+/// Index of a hidden parameter tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParamId(pub u32);
+
+/// Either a value of the graph or a hidden parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operand {
+    /// A computed value.
+    Value(NodeId),
+    /// A hidden parameter.
+    Param(ParamId),
+}
+
+/// `y_j = clamp(round(x_j * multipliers_j / 2^shift), lo, hi)`: brings the record's decimals to binary scale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalise {
+    /// One public multiplier per feature, or a single one for all.
+    pub multipliers: Vec<i64>,
+    /// Right shift after the multiplication.
+    pub shift: u8,
+    /// Smallest result.
+    pub lo: i64,
+    /// Largest result.
+    pub hi: i64,
+}
+
+/// An integer operator. All arithmetic is exact over the integers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Op {
+    /// The record's first step; `x` has the record's shape.
+    Normalise {
+        /// Value to normalise.
+        x: NodeId,
+        /// The rule.
+        rule: Normalise,
+    },
+    /// `y[.., n] = Σ_k x[.., k] · weight[k, n] (+ bias[n])`.
+    MatMul {
+        /// Left operand, shape `[.., k]`.
+        x: NodeId,
+        /// Parameter of shape `[k, n]`.
+        weight: ParamId,
+        /// Parameter of shape `[n]`.
+        bias: Option<ParamId>,
+    },
+    /// `y = Σ_i coefficient_i · operand_i + offset`, operands broadcast as NumPy does.
+    Linear {
+        /// Public coefficients and their operands.
+        terms: Vec<(i64, Operand)>,
+        /// Public constant.
+        offset: i64,
+    },
+    /// `y = a ⊙ b`, broadcast as NumPy does.
+    Mul {
+        /// Left operand.
+        a: Operand,
+        /// Right operand.
+        b: Operand,
+    },
+    /// `y = clamp(round(x / 2^shift), lo, hi)`; ReLU is `lo = 0`.
+    Requant {
+        /// Value to requantise.
+        x: NodeId,
+        /// Right shift.
+        shift: u8,
+        /// Smallest result.
+        lo: i64,
+        /// Largest result.
+        hi: i64,
+    },
+    /// Same elements in row-major order under another shape.
+    Reshape {
+        /// Value to reshape.
+        x: NodeId,
+        /// New shape.
+        shape: Vec<usize>,
+    },
+    /// Axes permuted: `y.shape[i] = x.shape[perm[i]]`.
+    Transpose {
+        /// Value to transpose.
+        x: NodeId,
+        /// Permutation of the axes.
+        perm: Vec<usize>,
+    },
+}
+
+/// A node: its operator. Its value is `index + 1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// The operator.
+    pub op: Op,
+}
+
+/// Public facts about a hidden parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParamSpec {
+    /// Shape.
+    pub shape: Vec<usize>,
+    /// Signed width in bits: values lie in `[-2^(width-1), 2^(width-1))`.
+    pub width: u8,
+}
+
+impl ParamSpec {
+    /// Number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no element (validation refuses that).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bounds of the values.
+    #[must_use]
+    pub fn bounds(&self) -> ValueBounds {
+        ValueBounds { lo: -(1i64 << (self.width - 1)), hi: (1i64 << (self.width - 1)) - 1 }
+    }
+}
+
+/// What the float model did after the logits; never part of a claim, used to print probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputScale {
+    /// The outputs are the model's own.
+    Plain,
+    /// The float model ended in a softmax: the outputs here are its logits.
+    SoftmaxLogits,
+    /// The float model ended in a sigmoid: the output here is its logit.
+    SigmoidLogit,
+}
+
+/// Exact inclusive worst-case bounds of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValueBounds {
+    /// Smallest possible element.
+    pub lo: i64,
+    /// Largest possible element.
+    pub hi: i64,
+}
+
+/// Everything public about a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// What a record is.
+    pub schema: Schema,
+    /// Shape of one record as the graph sees it; its product is the number of features.
+    pub input_shape: Vec<usize>,
+    /// Hidden parameters.
+    pub params: Vec<ParamSpec>,
+    /// Operators in evaluation order; the last one's value is the output.
+    pub nodes: Vec<Node>,
+    /// A real output is the integer times `2^-output_exponent`.
+    pub output_exponent: i32,
+    /// What the float model did after the logits.
+    pub output_scale: OutputScale,
+}
+
+/// SHA-256 of an architecture's canonical bytes and of [`LOWERING_VERSION`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ArchitectureDigest(pub [u8; 32]);
+
+impl Architecture {
+    /// Shape and exact bounds of every value (index 0 is the record), after checking every rule.
+    ///
+    /// # Errors
+    /// [`ArchitectureError`] names the node and the rule that it breaks.
+    pub fn validate(&self) -> Result<Vec<(Vec<usize>, ValueBounds)>, ArchitectureError> {
+        use ArchitectureError as E;
+        if self.nodes.is_empty() || self.nodes.len() > MAX_NODES || self.params.len() > MAX_NODES {
+            return Err(E::Size);
+        }
+        if self.output_exponent.unsigned_abs() > 1000 {
+            return Err(E::Size);
+        }
+        for (i, p) in self.params.iter().enumerate() {
+            elements(&p.shape).filter(|&n| n > 0).ok_or(E::Param(i))?;
+            if !(2..=40).contains(&p.width) {
+                return Err(E::Param(i));
+            }
+        }
+        if elements(&self.input_shape) != Some(self.schema.features.len()) {
+            return Err(E::InputShape);
+        }
+        let record = ValueBounds {
+            lo: self.schema.features.iter().map(|f| f.min).min().unwrap_or(0),
+            hi: self.schema.features.iter().map(|f| f.max).max().unwrap_or(0),
+        };
+        let mut values = Vec::with_capacity(self.nodes.len() + 1);
+        values.push((self.input_shape.clone(), record));
+        for (j, node) in self.nodes.iter().enumerate() {
+            let (shape, lo, hi) = self.infer(&node.op, &values).ok_or(E::Node(j))?;
+            if elements(&shape).is_none_or(|n| n == 0) {
+                return Err(E::Node(j));
+            }
+            if lo <= -MAX_BOUND || hi >= MAX_BOUND || lo > hi {
+                return Err(E::Bound { node: j, bound: lo.unsigned_abs().max(hi.unsigned_abs()) });
+            }
+            // The check above keeps both within an i64.
+            values.push((shape, ValueBounds { lo: lo as i64, hi: hi as i64 }));
+        }
+        let outputs = values.last().map_or(0, |(s, _)| s.iter().product());
+        let classes = self.schema.classes.len();
+        if classes != 0 && classes != outputs && !(classes == 2 && outputs == 1) {
+            return Err(E::Classes { classes, outputs });
+        }
+        Ok(values)
+    }
+
+    /// Shape and bounds of one operator's result; `None` when it is ill-formed.
+    fn infer(&self, op: &Op, values: &[(Vec<usize>, ValueBounds)]) -> Option<(Vec<usize>, i128, i128)> {
+        let value = |id: &NodeId| values.get(id.0 as usize);
+        let operand = |o: &Operand| -> Option<(Vec<usize>, ValueBounds)> {
+            match o {
+                Operand::Value(id) => value(id).cloned(),
+                Operand::Param(id) => self.params.get(id.0 as usize).map(|p| (p.shape.clone(), p.bounds())),
+            }
+        };
+        let clamp_ok = |shift: u8, lo: i64, hi: i64| shift <= 60 && lo <= hi && lo > -(1 << 40) && hi < (1 << 40);
+        match op {
+            Op::Normalise { x, rule } => {
+                let (shape, b) = value(x)?;
+                let n = elements(shape)?;
+                let one_each = rule.multipliers.len() == n || rule.multipliers.len() == 1;
+                let bound = i128::from(b.lo).abs().max(i128::from(b.hi).abs());
+                let fits = rule
+                    .multipliers
+                    .iter()
+                    .all(|m| i128::from(m.unsigned_abs()) * bound + (1i128 << rule.shift.min(60)) < MAX_BOUND);
+                (one_each && fits && clamp_ok(rule.shift, rule.lo, rule.hi))
+                    .then(|| (shape.clone(), rule.lo.into(), rule.hi.into()))
+            }
+            Op::MatMul { x, weight, bias } => {
+                let (shape, xb) = value(x)?;
+                let w = self.params.get(weight.0 as usize)?;
+                let [k, n] = w.shape[..] else { return None };
+                if shape.last() != Some(&k) {
+                    return None;
+                }
+                let (lo, hi) = product_bounds(*xb, w.bounds());
+                let (mut lo, mut hi) = (lo.checked_mul(k as i128)?, hi.checked_mul(k as i128)?);
+                if let Some(bias) = bias {
+                    let b = self.params.get(bias.0 as usize)?;
+                    if b.shape[..] != [n] {
+                        return None;
+                    }
+                    lo += i128::from(b.bounds().lo);
+                    hi += i128::from(b.bounds().hi);
+                }
+                let mut shape = shape.clone();
+                *shape.last_mut()? = n;
+                Some((shape, lo, hi))
+            }
+            Op::Linear { terms, offset } => {
+                if terms.is_empty() || terms.len() > 64 {
+                    return None;
+                }
+                let mut shape = Vec::new();
+                let (mut lo, mut hi) = (i128::from(*offset), i128::from(*offset));
+                for (coefficient, o) in terms {
+                    let (s, b) = operand(o)?;
+                    shape = broadcast_shapes(&shape, &s)?;
+                    let c = i128::from(*coefficient);
+                    let (p, q) = (c.checked_mul(b.lo.into())?, c.checked_mul(b.hi.into())?);
+                    lo += p.min(q);
+                    hi += p.max(q);
+                }
+                Some((shape, lo, hi))
+            }
+            Op::Mul { a, b } => {
+                let ((sa, ba), (sb, bb)) = (operand(a)?, operand(b)?);
+                let (lo, hi) = product_bounds(ba, bb);
+                Some((broadcast_shapes(&sa, &sb)?, lo, hi))
+            }
+            Op::Requant { x, shift, lo, hi } => {
+                let (shape, _) = value(x)?;
+                clamp_ok(*shift, *lo, *hi).then(|| (shape.clone(), (*lo).into(), (*hi).into()))
+            }
+            Op::Reshape { x, shape } => {
+                let (s, b) = value(x)?;
+                (elements(s) == elements(shape)).then(|| (shape.clone(), b.lo.into(), b.hi.into()))
+            }
+            Op::Transpose { x, perm } => {
+                let (s, b) = value(x)?;
+                let mut sorted = perm.clone();
+                sorted.sort_unstable();
+                if sorted != (0..s.len()).collect::<Vec<_>>() {
+                    return None;
+                }
+                let shape = perm.iter().map(|&p| s[p]).collect();
+                Some((shape, b.lo.into(), b.hi.into()))
+            }
+        }
+    }
+
+    /// Number of outputs per sample.
+    ///
+    /// # Errors
+    /// [`ArchitectureError`] when the architecture is ill-formed.
+    pub fn output_len(&self) -> Result<usize, ArchitectureError> {
+        Ok(self.validate()?.last().map_or(0, |(s, _)| s.iter().product()))
+    }
+
+    /// Number of hidden weights in all.
+    #[must_use]
+    pub fn weight_count(&self) -> usize {
+        self.params.iter().map(ParamSpec::len).sum()
+    }
+
+    /// Digest of the canonical bytes and of the lowering version: what "the advertised architecture" means.
+    #[must_use]
+    pub fn digest(&self) -> ArchitectureDigest {
+        let bytes = postcard::to_stdvec(self).expect("an architecture holds no map and no float: postcard writes it");
+        let mut hash = Sha256::new();
+        hash.update(b"tacit/architecture/1");
+        hash.update(LOWERING_VERSION.to_le_bytes());
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(&bytes);
+        ArchitectureDigest(hash.finalize().into())
+    }
+
+    /// Index of the predicted class: the largest logit, the lowest index on a tie; a single logit predicts class 1
+    /// when it is above zero. `None` where the schema names no classes.
+    #[must_use]
+    pub fn predicted_class(&self, outputs: &[i64]) -> Option<usize> {
+        if self.schema.classes.is_empty() || outputs.is_empty() {
+            return None;
+        }
+        if let [logit] = outputs {
+            return Some(usize::from(*logit > 0));
+        }
+        let mut best = 0;
+        for (i, v) in outputs.iter().enumerate() {
+            if *v > outputs[best] {
+                best = i;
+            }
+        }
+        Some(best)
+    }
+
+    /// The real number that an output integer stands for.
+    #[must_use]
+    pub fn output_value(&self, q: i64) -> f64 {
+        q as f64 * f64::powi(2.0, -self.output_exponent)
+    }
+}
+
+/// Number of elements of a shape, `None` beyond the limits.
+fn elements(shape: &[usize]) -> Option<usize> {
+    if shape.len() > MAX_RANK {
+        return None;
+    }
+    shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= MAX_ELEMENTS)
+}
+
+/// Bounds of a product of two bounded integers.
+fn product_bounds(a: ValueBounds, b: ValueBounds) -> (i128, i128) {
+    let mut lo = i128::MAX;
+    let mut hi = i128::MIN;
+    for x in [a.lo, a.hi] {
+        for y in [b.lo, b.hi] {
+            let p = i128::from(x) * i128::from(y);
+            lo = lo.min(p);
+            hi = hi.max(p);
+        }
+    }
+    (lo, hi)
+}
+
+/// The shape that two shapes broadcast to, aligned at the last axis (NumPy's rule), or `None`.
+#[must_use]
+pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let at = |s: &[usize], i: usize| if i + s.len() < rank { 1 } else { s[i + s.len() - rank] };
+    (0..rank)
+        .map(|i| match (at(a, i), at(b, i)) {
+            (x, y) if x == y => Some(x),
+            (1, y) => Some(y),
+            (x, 1) => Some(x),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Which rule an architecture breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArchitectureError {
+    /// No node, too many, or an absurd output exponent.
+    #[error("the model has no operator, more than {MAX_NODES}, or an output scale out of range")]
+    Size,
+    /// A parameter with an empty or overlarge shape or a width outside 2..=40.
+    #[error("parameter {0} has an unusable shape or width")]
+    Param(usize),
+    /// The input shape does not hold the schema's features.
+    #[error("the input shape does not match the number of features of the schema")]
+    InputShape,
+    /// A node with operands that do not fit.
+    #[error("node {0} is ill-formed: an operand is missing or shapes do not fit")]
+    Node(usize),
+    /// A node whose worst case is too large to be computed exactly.
+    #[error("node {node} could reach a magnitude of {bound}, beyond the 2^60 that the arithmetic allows; use narrower weights or activations")]
+    Bound {
+        /// Node index.
+        node: usize,
+        /// Worst-case magnitude.
+        bound: u128,
+    },
+    /// Number of classes and number of outputs do not fit.
+    #[error("the schema names {classes} classes but the model has {outputs} outputs")]
+    Classes {
+        /// Classes of the schema.
+        classes: usize,
+        /// Outputs of the model.
+        outputs: usize,
+    },
+}
+
+/// Why a set of weights does not fit an architecture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WeightsError {
+    /// Another number of parameters.
+    #[error("the architecture has {expected} parameters, the weights {actual}")]
+    Count {
+        /// Parameters of the architecture.
+        expected: usize,
+        /// Parameters given.
+        actual: usize,
+    },
+    /// Another number of elements.
+    #[error("parameter {param} has {expected} elements, the weights hold {actual}")]
+    Length {
+        /// Parameter index.
+        param: usize,
+        /// Elements of the architecture.
+        expected: usize,
+        /// Elements given.
+        actual: usize,
+    },
+    /// A value outside its declared width. The value itself is not shown.
+    #[error("parameter {param}, element {element} lies outside its declared width of {width} bits")]
+    Width {
+        /// Parameter index.
+        param: usize,
+        /// Element index.
+        element: usize,
+        /// Declared width.
+        width: u8,
+    },
+}

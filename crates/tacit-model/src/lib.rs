@@ -1,0 +1,28 @@
+//! The quantised model: shapes, fixed point, graph, exact integer evaluator, canonical bytes.
+//!
+//! The quantised model *is* the model: a claim is about the integers that the rules of this crate produce. The
+//! evaluator here is written from the operators' definitions; `tacit-relations` lowers the same operators to
+//! relations and checks those; property tests hold the two equal.
+//!
+//! * [`Schema`]: what a record is: named features in fixed decimals with declared ranges, and the classes.
+//! * [`Architecture`]: everything public about a model: graph, shapes, widths, shifts. Hashed into the card.
+//! * [`Weights`]: the hidden integers. Zeroised when dropped.
+//! * [`Model`]: both, as `MODEL.tacit` holds them.
+
+mod architecture;
+mod decimal;
+mod evaluate;
+mod file;
+mod fixed;
+mod schema;
+pub mod testing;
+
+pub use architecture::{
+    Architecture, ArchitectureDigest, ArchitectureError, LOWERING_VERSION, Node, NodeId, Normalise,
+    Op, Operand, OutputScale, ParamId, ParamSpec, ValueBounds, WeightsError, broadcast_shapes,
+};
+pub use decimal::{DecimalError, format_decimal, parse_decimal};
+pub use evaluate::{Evaluation, EvaluationError, evaluate};
+pub use file::{Model, ModelFileError, Weights};
+pub use fixed::{requantise, round_half_up_shift, signed_width};
+pub use schema::{Class, Feature, Schema, SchemaError};
