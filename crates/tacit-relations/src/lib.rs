@@ -1,1 +1,28 @@
-//! tacit-relations
+//! The narrow waist: relations over integer tensors.
+//!
+//! Operators and claims *lower* to a [`RelationSystem`]; an [`Engine`] proves relation systems and knows nothing of
+//! models. A [`Trace`] assigns integers to every tensor; the [`check`]er evaluates every relation directly and is the
+//! reference that engines are tested against.
+//!
+//! ```text
+//! Architecture + what is revealed ── lower ──► RelationSystem ─┐
+//! weights, record ───────────────── trace ──► Trace ──────────┴─► Engine ──► proof
+//! ```
+
+mod check;
+mod engine;
+mod lower;
+mod relation;
+mod system;
+mod trace;
+mod view;
+
+pub use check::{Violation, ViolationKind, check};
+pub use engine::{
+    Commitment, Engine, EngineError, Opening, Openings, Progress, Refused, Silent, Statement, StatementError,
+};
+pub use lower::{Inference, LowerError, Visibility, lower_inference};
+pub use relation::Relation;
+pub use system::{Part, RelationSystem, Segment, SystemError, TensorId, TensorSpec};
+pub use trace::{Assignment, Trace, TraceError, trace};
+pub use view::{Axis, View};

@@ -1,0 +1,98 @@
+//! The relations. Keep the set small: a relation earns its place only if every engine does it better than its lowering.
+
+use crate::system::TensorId;
+use crate::view::View;
+
+/// A relation over integer tensors. Every relation but `Range` defines its result `y` from its operands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Relation {
+    /// `y[b,m,n] = bias[b,m,n] + Σ_k a[b,m,k] · c[b,k,n]`. Views have exactly these axes; `y` is row-major `[b,m,n]`.
+    Contraction {
+        /// Left operand, axes `[b, m, k]`.
+        a: View,
+        /// Right operand, axes `[b, k, n]`.
+        c: View,
+        /// Added to the result, axes `[b, m, n]`.
+        bias: Option<View>,
+        /// Result.
+        y: TensorId,
+    },
+    /// `y = Σ_i coefficient_i · view_i + offset`, coefficients and offset public.
+    Affine {
+        /// Public coefficients and operands, each with as many elements as `y`.
+        terms: Vec<(i64, View)>,
+        /// Public constant.
+        offset: i64,
+        /// Result.
+        y: TensorId,
+    },
+    /// `y = a ⊙ c`.
+    Product {
+        /// Left operand, as many elements as `y`.
+        a: View,
+        /// Right operand, as many elements as `y`.
+        c: View,
+        /// Result.
+        y: TensorId,
+    },
+    /// `y = clamp(floor((x + 2^(shift-1)) / 2^shift), lo, hi)`: rounding half up, saturating.
+    Requant {
+        /// Operand, as many elements as `y`.
+        x: View,
+        /// Right shift in bits.
+        shift: u8,
+        /// Smallest result.
+        lo: i64,
+        /// Largest result.
+        hi: i64,
+        /// Result.
+        y: TensorId,
+    },
+    /// Every element of `x` lies in `[lo, hi]`.
+    Range {
+        /// Operand.
+        x: View,
+        /// Smallest allowed value.
+        lo: i64,
+        /// Largest allowed value.
+        hi: i64,
+    },
+}
+
+impl Relation {
+    /// Name of the kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Contraction { .. } => "Contraction",
+            Self::Affine { .. } => "Affine",
+            Self::Product { .. } => "Product",
+            Self::Requant { .. } => "Requant",
+            Self::Range { .. } => "Range",
+        }
+    }
+
+    /// The tensor it defines.
+    #[must_use]
+    pub fn result(&self) -> Option<TensorId> {
+        match self {
+            Self::Contraction { y, .. }
+            | Self::Affine { y, .. }
+            | Self::Product { y, .. }
+            | Self::Requant { y, .. } => Some(*y),
+            Self::Range { .. } => None,
+        }
+    }
+
+    /// Every view it reads.
+    #[must_use]
+    pub fn operands(&self) -> Vec<&View> {
+        match self {
+            Self::Contraction { a, c, bias, .. } => [Some(a), Some(c), bias.as_ref()].into_iter().flatten().collect(),
+            Self::Affine { terms, .. } => terms.iter().map(|(_, v)| v).collect(),
+            Self::Product { a, c, .. } => vec![a, c],
+            Self::Requant { x, .. } | Self::Range { x, .. } => vec![x],
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Tensors, segments and the system as a whole.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::relation::Relation;
+use crate::view::View;
+
+/// Index of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TensorId(pub u32);
+
+/// Who knows a tensor and how it is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Segment {
+    /// Part of the architecture: known when the system is built.
+    Constant,
+    /// Part of the claim: the verifier knows the values.
+    Public,
+    /// Hidden, committed once, in the card.
+    Weights,
+    /// Hidden, committed per record or per data set.
+    Input,
+    /// Hidden result, committed in the claim.
+    Output,
+    /// Hidden, committed per proof.
+    Witness,
+}
+
+impl Segment {
+    /// The segments that carry a commitment of their own in the statement.
+    pub const COMMITTED: [Self; 3] = [Self::Weights, Self::Input, Self::Output];
+}
+
+/// What the system says of one tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// Shape; a tensor is exactly as large as its shape.
+    pub shape: Vec<usize>,
+    /// Inclusive bounds that follow from public facts alone.
+    pub bounds: (i64, i64),
+    /// Who knows it.
+    pub segment: Segment,
+    /// Signed width at which a committed tensor is packed; 0 for the others.
+    pub width: u8,
+    /// Values of a `Constant` tensor; empty for the others.
+    pub constant: Vec<i64>,
+}
+
+impl TensorSpec {
+    /// Number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no element (a system refuses that).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A run of committed tensors of one width, packed one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Signed width of every element.
+    pub width: u8,
+    /// Tensors in packing order.
+    pub tensors: Vec<TensorId>,
+}
+
+/// Relations over tensors: what a proof proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelationSystem {
+    tensors: Vec<TensorSpec>,
+    relations: Vec<Relation>,
+}
+
+/// Which rule a system breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SystemError {
+    /// A tensor with no element, bounds out of order, or a width that does not hold its bounds.
+    #[error("tensor {0} is ill-formed")]
+    Tensor(usize),
+    /// A relation whose operands do not fit.
+    #[error("relation {index} ({kind}) is ill-formed")]
+    Relation {
+        /// Index of the relation.
+        index: usize,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// A tensor is defined twice, read before it is defined, or never defined.
+    #[error("tensor {0} is defined twice, read before it is defined, or never defined")]
+    Order(usize),
+    /// Magnitudes too large to be exact.
+    #[error("tensor {0} could reach 2^62")]
+    Magnitude(usize),
+}
+
+impl RelationSystem {
+    /// Joins tensors and relations after checking every rule: sizes fit, every result is defined once and before it
+    /// is read, hidden tensors are defined or committed, and no magnitude reaches 2^62.
+    ///
+    /// # Errors
+    /// [`SystemError`] names the tensor or relation.
+    pub fn new(tensors: Vec<TensorSpec>, relations: Vec<Relation>) -> Result<Self, SystemError> {
+        use SystemError as E;
+        const LIMIT: i64 = 1 << 62;
+        let mut defined = Vec::with_capacity(tensors.len());
+        for (i, t) in tensors.iter().enumerate() {
+            let (lo, hi) = t.bounds;
+            let committed = Segment::COMMITTED.contains(&t.segment);
+            let width_ok = if committed {
+                (1..=62).contains(&t.width) && lo >= -(1 << (t.width - 1)) && hi < 1 << (t.width - 1)
+            } else {
+                t.width == 0
+            };
+            let constant_ok = if t.segment == Segment::Constant {
+                t.constant.len() == t.len() && t.constant.iter().all(|v| (lo..=hi).contains(v))
+            } else {
+                t.constant.is_empty()
+            };
+            if t.is_empty() || lo > hi || !width_ok || !constant_ok {
+                return Err(E::Tensor(i));
+            }
+            if lo <= -LIMIT || hi >= LIMIT {
+                return Err(E::Magnitude(i));
+            }
+            defined.push(matches!(t.segment, Segment::Constant | Segment::Weights | Segment::Input));
+        }
+        let system = Self { tensors, relations };
+        let results: std::collections::HashSet<_> = system.relations.iter().filter_map(Relation::result).collect();
+        for (i, t) in system.tensors.iter().enumerate() {
+            // A public tensor that no relation defines is given by the claim.
+            if t.segment == Segment::Public && !results.contains(&TensorId(i as u32)) {
+                defined[i] = true;
+            }
+        }
+        for (index, r) in system.relations.iter().enumerate() {
+            if !system.fits(r) {
+                return Err(E::Relation { index, kind: r.kind() });
+            }
+            for v in r.operands() {
+                if !defined[v.tensor.0 as usize] {
+                    return Err(E::Order(v.tensor.0 as usize));
+                }
+            }
+            if let Some(y) = r.result() {
+                if std::mem::replace(&mut defined[y.0 as usize], true) {
+                    return Err(E::Order(y.0 as usize));
+                }
+            }
+        }
+        match defined.iter().position(|d| !d) {
+            Some(i) => Err(E::Order(i)),
+            None => Ok(system),
+        }
+    }
+
+    fn fits(&self, r: &Relation) -> bool {
+        let view_ok = |v: &View| self.tensors.get(v.tensor.0 as usize).is_some_and(|t| v.fits(t.len()));
+        let Some(y_len) = r.result().map_or(Some(0), |y| self.tensors.get(y.0 as usize).map(TensorSpec::len)) else {
+            return false;
+        };
+        let views_ok = r.operands().into_iter().all(view_ok);
+        let shape_ok = match r {
+            Relation::Contraction { a, c, bias, .. } => {
+                let ([ab, am, ak], [cb, ck, cn]) = (&a.axes[..], &c.axes[..]) else { return false };
+                ab.len == cb.len
+                    && ak.len == ck.len
+                    && ab.len * am.len * cn.len == y_len
+                    && bias.as_ref().is_none_or(|v| {
+                        v.axes.iter().map(|x| x.len).eq([ab.len, am.len, cn.len])
+                    })
+            }
+            Relation::Affine { terms, .. } => terms.iter().all(|(_, v)| v.len() == y_len),
+            Relation::Product { a, c, .. } => a.len() == y_len && c.len() == y_len,
+            Relation::Requant { x, shift, lo, hi, .. } => {
+                x.len() == y_len && *shift <= 60 && lo <= hi && *lo > -(1 << 60) && *hi < 1 << 60
+            }
+            Relation::Range { lo, hi, .. } => lo <= hi,
+        };
+        views_ok && shape_ok
+    }
+
+    /// Every tensor.
+    #[must_use]
+    pub fn tensors(&self) -> &[TensorSpec] {
+        &self.tensors
+    }
+
+    /// One tensor.
+    #[must_use]
+    pub fn tensor(&self, id: TensorId) -> &TensorSpec {
+        &self.tensors[id.0 as usize]
+    }
+
+    /// Every relation, in an order in which each reads only what is defined.
+    #[must_use]
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// Tensors of one segment, in order.
+    pub fn segment(&self, segment: Segment) -> impl Iterator<Item = TensorId> + '_ {
+        self.tensors
+            .iter()
+            .enumerate()
+            .filter(move |(_, t)| t.segment == segment)
+            .map(|(i, _)| TensorId(i as u32))
+    }
+
+    /// The canonical packing order of a committed segment: tensors grouped by width, widths in order of first
+    /// appearance, tensors of a width in order of index.
+    #[must_use]
+    pub fn parts(&self, segment: Segment) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        for id in self.segment(segment) {
+            let width = self.tensor(id).width;
+            match parts.iter_mut().find(|p| p.width == width) {
+                Some(part) => part.tensors.push(id),
+                None => parts.push(Part { width, tensors: vec![id] }),
+            }
+        }
+        parts
+    }
+
+    /// SHA-256 over everything the system says: what proving and verifying keys are filed under.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(b"tacit/relation-system/1");
+        // `Debug` of these types is a total, unambiguous rendering of integers and names, stable within one build;
+        // the digest never leaves the local key cache and the tests that pin it.
+        for t in &self.tensors {
+            hash.update(format!("{t:?}\n"));
+        }
+        for r in &self.relations {
+            hash.update(format!("{r:?}\n"));
+        }
+        hash.finalize().into()
+    }
+}

@@ -1,0 +1,156 @@
+//! Strided, padded windows onto tensors: slice, reshape, transpose, pad and broadcast without moving an element.
+
+use crate::system::TensorId;
+
+/// One axis of a [`View`]: coordinates `[before, before + valid)` map to `(coordinate - before) * stride`, the others
+/// are padding and read as zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Axis {
+    /// Length of the axis.
+    pub len: usize,
+    /// Distance in the tensor between neighbours; 0 broadcasts.
+    pub stride: usize,
+    /// Zero-padding in front.
+    pub before: usize,
+    /// Coordinates that are not padding.
+    pub valid: usize,
+}
+
+impl Axis {
+    /// An axis without padding.
+    #[must_use]
+    pub fn plain(len: usize, stride: usize) -> Self {
+        Self { len, stride, before: 0, valid: len }
+    }
+}
+
+/// A tensor seen through axes: the element at coordinates `c` is `tensor[offset + Σ (c_i - before_i) stride_i]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The tensor looked at.
+    pub tensor: TensorId,
+    /// Position of the element at the first valid coordinates.
+    pub offset: usize,
+    /// Axes, outermost first.
+    pub axes: Vec<Axis>,
+}
+
+impl View {
+    /// The whole tensor of `shape`, in row-major order.
+    #[must_use]
+    pub fn whole(tensor: TensorId, shape: &[usize]) -> Self {
+        let mut stride = 1;
+        let mut axes: Vec<Axis> = shape
+            .iter()
+            .rev()
+            .map(|&len| {
+                let axis = Axis::plain(len, stride);
+                stride *= len;
+                axis
+            })
+            .collect();
+        axes.reverse();
+        Self { tensor, offset: 0, axes }
+    }
+
+    /// The tensor of `shape` broadcast to `to` (NumPy's rule); `None` when the shapes do not broadcast.
+    #[must_use]
+    pub fn broadcast(tensor: TensorId, shape: &[usize], to: &[usize]) -> Option<Self> {
+        let whole = Self::whole(tensor, shape);
+        let missing = to.len().checked_sub(shape.len())?;
+        let axes = to
+            .iter()
+            .enumerate()
+            .map(|(i, &len)| match i.checked_sub(missing).map(|own| whole.axes[own]) {
+                None => Some(Axis::plain(len, 0)),
+                Some(axis) if axis.len == len => Some(axis),
+                Some(axis) if axis.len == 1 => Some(Axis::plain(len, 0)),
+                Some(_) => None,
+            })
+            .collect::<Option<Vec<_>>>()?;
+        Some(Self { axes, ..whole })
+    }
+
+    /// Number of elements seen.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.axes.iter().map(|a| a.len).product()
+    }
+
+    /// Whether no element is seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Position in the tensor of the `flat`-th element in row-major order of the view; `None` for padding.
+    #[must_use]
+    pub fn index(&self, flat: usize) -> Option<usize> {
+        let mut rest = flat;
+        let mut at = self.offset;
+        for axis in self.axes.iter().rev() {
+            let coordinate = rest % axis.len;
+            rest /= axis.len;
+            let inside = coordinate.checked_sub(axis.before).filter(|&c| c < axis.valid)?;
+            at += inside * axis.stride;
+        }
+        Some(at)
+    }
+
+    /// The `flat`-th element, zero for padding.
+    #[must_use]
+    pub fn get(&self, values: &[i64], flat: usize) -> i64 {
+        self.index(flat).map_or(0, |i| values[i])
+    }
+
+    /// Whether the view shows a tensor of `len` elements whole and in order.
+    #[must_use]
+    pub fn is_identity(&self, len: usize) -> bool {
+        let mut stride = 1;
+        let in_order = self.axes.iter().rev().all(|axis| {
+            let ok = axis.before == 0 && axis.valid == axis.len && (axis.len == 1 || axis.stride == stride);
+            stride *= axis.len;
+            ok
+        });
+        in_order && self.offset == 0 && stride == len
+    }
+
+    /// Whether every index lies inside a tensor of `len` elements.
+    pub(crate) fn fits(&self, len: usize) -> bool {
+        let well_formed = self.axes.iter().all(|a| {
+            a.len > 0 && a.before.checked_add(a.valid).is_some_and(|end| end <= a.len)
+        });
+        let last = self.axes.iter().try_fold(self.offset, |at, a| {
+            let reach = a.valid.saturating_sub(1).checked_mul(a.stride)?;
+            at.checked_add(reach)
+        });
+        let size = self.axes.iter().try_fold(1usize, |n, a| n.checked_mul(a.len));
+        well_formed && size.is_some() && last.is_some_and(|l| l < len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: TensorId = TensorId(0);
+
+    #[test]
+    fn whole_is_identity_and_transpose_is_not() {
+        let v = View::whole(T, &[2, 3]);
+        assert!(v.is_identity(6));
+        let t = View { axes: vec![v.axes[1], v.axes[0]], ..v };
+        assert!(!t.is_identity(6));
+        assert_eq!((0..6).map(|i| t.index(i)).collect::<Vec<_>>(), [0, 3, 1, 4, 2, 5].map(Some));
+    }
+
+    #[test]
+    fn broadcast_and_padding() {
+        let b = View::broadcast(T, &[3], &[2, 3]).expect("broadcasts");
+        assert_eq!((0..6).map(|i| b.get(&[7, 8, 9], i)).collect::<Vec<_>>(), [7, 8, 9, 7, 8, 9]);
+        assert!(View::broadcast(T, &[2], &[2, 3]).is_none());
+        let p = View { tensor: T, offset: 0, axes: vec![Axis { len: 4, stride: 1, before: 1, valid: 2 }] };
+        assert_eq!((0..4).map(|i| p.get(&[5, 6], i)).collect::<Vec<_>>(), [0, 5, 6, 0]);
+        assert!(p.fits(2) && !p.fits(1));
+    }
+}

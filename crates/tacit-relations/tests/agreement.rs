@@ -1,0 +1,62 @@
+//! Evaluator = trace = checker, on random small models; the checker names what a changed trace breaks.
+
+use proptest::prelude::*;
+use tacit_model::testing::{mlp, record};
+use tacit_relations::{
+    Assignment, Inference, Relation, Segment, TensorId, ViolationKind, Visibility, check, lower_inference, trace,
+};
+
+fn hidden(samples: usize) -> Inference {
+    Inference { samples, input: Visibility::Hidden, output: Visibility::Public }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn trace_agrees_with_the_evaluator(
+        sizes in prop::collection::vec(1usize..6, 2..5),
+        weight_bits in 2u8..=16,
+        seed in any::<u64>(),
+        samples in 1usize..4,
+    ) {
+        let model = mlp(&sizes, weight_bits, 16, seed);
+        let system = lower_inference(model.architecture(), hidden(samples)).unwrap();
+        let records: Vec<_> = (0..samples as u64).map(|i| record(model.architecture(), seed ^ i)).collect();
+        let given = Assignment {
+            weights: model.weights().tensors().to_vec(),
+            input: vec![records.concat()],
+            public: vec![],
+        };
+        let t = trace(&system, &given).unwrap();
+        prop_assert_eq!(check(&system, &t), Ok(()));
+        let output = system.relations().last().and_then(Relation::result).unwrap();
+        let expected: Vec<i64> = records.iter().flat_map(|r| model.run(r).unwrap().output().to_vec()).collect();
+        prop_assert_eq!(t.tensor(output), &expected[..]);
+    }
+
+    #[test]
+    fn the_checker_sees_every_changed_element(seed in any::<u64>(), pick in any::<u64>(), delta in prop_oneof![-3i64..0, 1i64..4]) {
+        let model = mlp(&[2, 3, 2], 8, 16, seed);
+        let system = lower_inference(model.architecture(), hidden(1)).unwrap();
+        let given = Assignment {
+            weights: model.weights().tensors().to_vec(),
+            input: vec![record(model.architecture(), seed)],
+            public: vec![],
+        };
+        let honest = trace(&system, &given).unwrap();
+        let tensors: Vec<TensorId> = (0..system.tensors().len() as u32)
+            .map(TensorId)
+            .filter(|id| matches!(system.tensor(*id).segment, Segment::Witness | Segment::Public | Segment::Constant))
+            .collect();
+        let id = tensors[pick as usize % tensors.len()];
+        let element = (pick >> 32) as usize % system.tensor(id).len();
+        let mut bad = honest;
+        bad.values[id.0 as usize][element] += delta;
+        let violation = check(&system, &bad).expect_err("a changed result must be seen");
+        match violation.kind {
+            ViolationKind::Tensor(t) => prop_assert_eq!(t, id),
+            ViolationKind::Relation(index, kind) => prop_assert_eq!(system.relations()[index].kind(), kind),
+        }
+    }
+}
