@@ -2,7 +2,7 @@
 //!
 //! Three layers, each usable alone:
 //!
-//! * [`parameters`] and [`permutation`]: the permutation of Grassi, Khovratovich, Rechberger, Roy and Schofnegger,
+//! * [`mod@parameters`] and [`permutation`]: the permutation of Grassi, Khovratovich, Rechberger, Roy and Schofnegger,
 //!   *Poseidon: A New Hash Function for Zero-Knowledge Proof Systems* (USENIX Security 2021), S-box `x^5`, with the
 //!   parameters of circomlib for widths 2 to 17. [`hash()`] is circomlib's `Poseidon(n)`.
 //! * [`vector`]: how integers of a declared width are packed into field elements, and the tree over them.
