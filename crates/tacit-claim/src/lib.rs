@@ -1,1 +1,48 @@
-//! tacit-claim
+//! What Tacit's parties hand to one another: cards, claims, proof files, openings, identities. No proving code.
+//!
+//! * [`Card`]: what an owner says about a model, signed; its id is the SHA-256 of its canonical JSON.
+//! * [`Claim`]: what is claimed of a card's model; its [digest](Claim::digest) is what engines bind their proofs to.
+//! * [`Bundle`]: a claim with an engine's proof, the proof file.
+//! * [`WeightsOpening`], [`InputOpening`]: secret files that open commitments.
+//! * [`OwnerKey`], [`OwnerPublicKey`], [`Fingerprint`]: who signs.
+//!
+//! Commitments, model ids and salts are opaque bytes here; engines give them their meaning. Every format has one
+//! encoding per value, a version, a size limit, and a reader that refuses everything else with a typed error.
+
+mod bundle;
+mod bytes;
+mod card;
+mod check;
+mod claim;
+mod commitments;
+mod encoding;
+mod engine;
+mod number;
+mod opening;
+mod owner;
+mod salt;
+mod sentence;
+mod sniff;
+pub mod testing;
+mod text;
+
+pub use bundle::{Bundle, BundleError};
+pub use bytes::{CardId, ClaimDigest, Commitment, HexError, ModelId, SchemaDigest};
+pub use card::{Accuracy, Card, CardError, OutOfRange, Policy, Quantisation, UnsignedCard};
+pub use check::ClaimMismatch;
+pub use claim::{
+    Attestation, Claim, ClaimError, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim,
+};
+pub use commitments::{
+    CardWeights, Commitments, CommittedModel, EngineCommitment, Halo2Parameters, SumcheckParameters,
+};
+pub use encoding::EncodingError;
+pub use engine::{EngineId, UnknownEngine};
+pub use opening::{CommittedInput, InputOpening, OpeningError, WeightsOpening, schema_digest};
+pub use owner::{
+    BadSignature, Fingerprint, FingerprintError, OwnerKey, OwnerKeyError, OwnerPublicKey, OwnerSignature,
+    PublicKeyError,
+};
+pub use salt::SaltBytes;
+pub use sniff::{FileKind, sniff};
+pub use text::{CardName, Context, TextError};

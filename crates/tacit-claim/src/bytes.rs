@@ -1,0 +1,287 @@
+//! Byte strings with a meaning: hexadecimal in text and JSON, plain bytes in binary formats.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Longest commitment, in bytes.
+const MAX_COMMITMENT: usize = 1 << 16;
+
+/// Why a text is not the hexadecimal form of such a byte string.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HexError {
+    /// Another length.
+    #[error("expected {expected} hexadecimal digits, found {actual}")]
+    Length {
+        /// Digits wanted.
+        expected: usize,
+        /// Digits (or other characters) found.
+        actual: usize,
+    },
+    /// A commitment that is empty or longer than any engine makes.
+    #[error("a commitment has between 1 and {MAX_COMMITMENT} bytes, not {0}")]
+    CommitmentLength(usize),
+    /// A character that is no hexadecimal digit, or an odd number of them.
+    #[error("not a hexadecimal string")]
+    Digit,
+}
+
+/// Decodes exactly `N` bytes, in either case.
+pub(crate) fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
+    if text.len() != 2 * N {
+        return Err(HexError::Length { expected: 2 * N, actual: text.chars().count() });
+    }
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| HexError::Digit)?;
+    Ok(bytes)
+}
+
+/// Serde for `[u8; 32]`: 64 hexadecimal digits where people read, 32 plain bytes where they do not.
+pub(crate) mod hex32 {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&hex::encode(bytes))
+        } else {
+            bytes.serialize(serializer)
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(HexVisitor::<32>)
+        } else {
+            <[u8; 32]>::deserialize(deserializer)
+        }
+    }
+}
+
+/// Serde for `[u8; 64]` in JSON: 128 hexadecimal digits.
+pub(crate) mod hex64 {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8; 64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(bytes))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 64], D::Error> {
+        deserializer.deserialize_str(HexVisitor::<64>)
+    }
+}
+
+/// Serde for [`tacit_model::ArchitectureDigest`].
+pub(crate) mod architecture_digest {
+    use tacit_model::ArchitectureDigest;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(digest: &ArchitectureDigest, s: S) -> Result<S::Ok, S::Error> {
+        hex32::serialize(&digest.0, s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<ArchitectureDigest, D::Error> {
+        hex32::deserialize(d).map(ArchitectureDigest)
+    }
+}
+
+struct HexVisitor<const N: usize>;
+
+impl<const N: usize> Visitor<'_> for HexVisitor<N> {
+    type Value = [u8; N];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} hexadecimal digits", 2 * N)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        decode_hex(text).map_err(E::custom)
+    }
+}
+
+macro_rules! bytes32 {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(#[serde(with = "hex32")] pub [u8; 32]);
+
+        impl $name {
+            /// The first eight bytes in hexadecimal and an ellipsis, for sentences.
+            #[must_use]
+            pub fn short(&self) -> String {
+                short_hex(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = HexError;
+
+            fn from_str(text: &str) -> Result<Self, HexError> {
+                decode_hex(text).map(Self)
+            }
+        }
+    };
+}
+
+bytes32! {
+    /// SHA-256 of a card's canonical bytes, 32 bytes.
+    CardId
+}
+bytes32! {
+    /// Identity of a committed model under one engine, 32 bytes, made by the engine from the architecture's digest
+    /// and the commitment to the weights. Ids of different engines are never equal.
+    ModelId
+}
+bytes32! {
+    /// SHA-256 of a schema: what "a record of the same kind" means, whatever the model. 32 bytes.
+    SchemaDigest
+}
+bytes32! {
+    /// Digest of a claim, 32 bytes: what an engine's transcript absorbs before its first challenge.
+    ClaimDigest
+}
+
+/// At most the first eight bytes in hexadecimal, with an ellipsis where more follow.
+fn short_hex(bytes: &[u8]) -> String {
+    match bytes.get(..8) {
+        Some(head) if bytes.len() > 8 => format!("{}…", hex::encode(head)),
+        _ => hex::encode(bytes),
+    }
+}
+
+/// An engine's commitment, opaque here: 1 to 65,536 bytes.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Commitment(Vec<u8>);
+
+impl Commitment {
+    /// A commitment of these bytes.
+    ///
+    /// # Errors
+    /// [`HexError::CommitmentLength`] when there is none or too many.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, HexError> {
+        if bytes.is_empty() || bytes.len() > MAX_COMMITMENT {
+            return Err(HexError::CommitmentLength(bytes.len()));
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The engine's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The first eight bytes in hexadecimal and an ellipsis, for sentences.
+    #[must_use]
+    pub fn short(&self) -> String {
+        short_hex(&self.0)
+    }
+}
+
+impl fmt::Display for Commitment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Commitment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Commitment({self})")
+    }
+}
+
+impl FromStr for Commitment {
+    type Err = HexError;
+
+    fn from_str(text: &str) -> Result<Self, HexError> {
+        if text.len() > 2 * MAX_COMMITMENT {
+            return Err(HexError::CommitmentLength(text.len() / 2));
+        }
+        Self::new(hex::decode(text).map_err(|_| HexError::Digit)?)
+    }
+}
+
+impl Serialize for Commitment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&self.to_string())
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Commitment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(CommitmentVisitor)
+        } else {
+            deserializer.deserialize_bytes(CommitmentVisitor)
+        }
+    }
+}
+
+struct CommitmentVisitor;
+
+impl Visitor<'_> for CommitmentVisitor {
+    type Value = Commitment;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a commitment of 1 to {MAX_COMMITMENT} bytes")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Commitment, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Commitment, E> {
+        if bytes.len() > MAX_COMMITMENT {
+            return Err(E::custom(HexError::CommitmentLength(bytes.len())));
+        }
+        Commitment::new(bytes.to_vec()).map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_round_trips_and_refuses_the_rest() {
+        let id = CardId([0xab; 32]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        assert_eq!(id.short(), "abababababababab…");
+        assert_eq!("ab".parse::<CardId>(), Err(HexError::Length { expected: 64, actual: 2 }));
+        assert_eq!("é".repeat(32).parse::<CardId>(), Err(HexError::Digit));
+        assert_eq!("zz".repeat(32).parse::<CardId>(), Err(HexError::Digit));
+    }
+
+    #[test]
+    fn commitments_are_bounded() {
+        assert_eq!(Commitment::new(Vec::new()), Err(HexError::CommitmentLength(0)));
+        let largest = Commitment::new(vec![7; MAX_COMMITMENT]).expect("allowed");
+        assert_eq!(largest.to_string().parse(), Ok(largest));
+        assert_eq!(
+            Commitment::new(vec![7; MAX_COMMITMENT + 1]),
+            Err(HexError::CommitmentLength(MAX_COMMITMENT + 1))
+        );
+        assert!("ab".repeat(MAX_COMMITMENT + 1).parse::<Commitment>().is_err());
+        assert_eq!("abc".parse::<Commitment>(), Err(HexError::Digit));
+    }
+}

@@ -1,0 +1,173 @@
+//! Does a claim fit a card? Checked by whoever makes a claim and by whoever verifies one, before any proving work.
+
+use tacit_model::{ValueBounds, format_decimal};
+
+use crate::bytes::CardId;
+use crate::card::{Card, OutOfRange};
+use crate::claim::{Claim, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim};
+use crate::engine::EngineId;
+use crate::text::Context;
+
+impl Claim {
+    /// Makes an inference claim about a card's model.
+    ///
+    /// # Errors
+    /// [`ClaimMismatch`] when the card cannot back such a claim.
+    pub fn inference(
+        card: &Card,
+        engine: EngineId,
+        inference: Inference,
+        context: Context,
+    ) -> Result<Self, ClaimMismatch> {
+        let claim = Self {
+            engine,
+            card_id: card.id(),
+            architecture_digest: card.architecture_digest(),
+            kind: ClaimKind::Inference(inference),
+            context,
+            attestations: Vec::new(),
+        };
+        claim.check_against(card)?;
+        Ok(claim)
+    }
+
+    /// Checks that the claim is about this card and could hold for it: engine, lengths, ranges, bounds, openness.
+    ///
+    /// # Errors
+    /// [`ClaimMismatch`]; [`ClaimMismatch::is_other_card`] tells a claim about another card from an impossible one.
+    pub fn check_against(&self, card: &Card) -> Result<(), ClaimMismatch> {
+        use ClaimMismatch as M;
+        if self.card_id != card.id() {
+            return Err(M::OtherCard { expected: card.id(), actual: self.card_id });
+        }
+        if card.commitments().get(self.engine).is_none() {
+            return Err(M::Engine { engine: self.engine, card: card.commitments().engines().collect() });
+        }
+        if self.architecture_digest != card.architecture_digest() {
+            return Err(M::ArchitectureDigest {
+                expected: hex::encode(card.architecture_digest().0),
+                actual: hex::encode(self.architecture_digest.0),
+            });
+        }
+        let ClaimKind::Inference(Inference { input, output, weights }) = &self.kind;
+        if let InputClaim::Revealed { record } = input {
+            check_record(card, record)?;
+        }
+        if let OutputClaim::Public { values } = output {
+            let (expected, bounds) = (card.output_len(), card.output_bounds());
+            if values.len() != expected {
+                return Err(M::OutputLength { expected, actual: values.len() });
+            }
+            if let Some(index) = values.iter().position(|v| *v < bounds.lo || *v > bounds.hi) {
+                return Err(M::OutputBounds { index, value: values[index], bounds });
+            }
+        }
+        if *weights == WeightsClaim::Revealed && !card.weights().is_public() {
+            return Err(M::WeightsHidden);
+        }
+        Ok(())
+    }
+}
+
+/// The schema's declared ranges, under the card's policy.
+fn check_record(card: &Card, record: &[i64]) -> Result<(), ClaimMismatch> {
+    let features = &card.schema().features;
+    if record.len() != features.len() {
+        return Err(ClaimMismatch::RecordLength { expected: features.len(), actual: record.len() });
+    }
+    match card.policy().out_of_range {
+        OutOfRange::Refuse => {
+            record.iter().zip(features).find(|(v, f)| **v < f.min || **v > f.max).map_or(Ok(()), |(v, f)| {
+                Err(ClaimMismatch::RecordRange {
+                    feature: crate::text::printable(&f.name),
+                    value: format_decimal(*v, f.decimals),
+                    range: f.range_text(),
+                })
+            })
+        }
+    }
+}
+
+/// Why a claim does not fit a card.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimMismatch {
+    /// The claim is about another card.
+    #[error("the claim is about card {actual}, not about card {expected}")]
+    OtherCard {
+        /// The card at hand.
+        expected: CardId,
+        /// The claim's card.
+        actual: CardId,
+    },
+    /// The card has no commitment under the claim's engine.
+    #[error("the claim is for the {engine} engine; the card was made for {}", names(.card))]
+    Engine {
+        /// The claim's engine.
+        engine: EngineId,
+        /// The card's engines.
+        card: Vec<EngineId>,
+    },
+    /// The claim names its card but another architecture.
+    #[error("the claim names architecture {actual}, its card {expected}")]
+    ArchitectureDigest {
+        /// The card's digest, hexadecimal.
+        expected: String,
+        /// The claim's digest, hexadecimal.
+        actual: String,
+    },
+    /// A revealed record of another length.
+    #[error("the claim's record has {actual} values; the card's schema names {expected} features")]
+    RecordLength {
+        /// Features of the schema.
+        expected: usize,
+        /// Values of the record.
+        actual: usize,
+    },
+    /// A revealed record outside the declared ranges.
+    #[error("feature `{feature}` of the claim's record is {value}, outside its declared range {range}")]
+    RecordRange {
+        /// Feature name.
+        feature: String,
+        /// The value, in its decimals.
+        value: String,
+        /// The range, in its decimals.
+        range: String,
+    },
+    /// An answer of another length.
+    #[error("the claim's answer has {actual} values; the card's model gives {expected}")]
+    OutputLength {
+        /// Outputs of the model.
+        expected: usize,
+        /// Values of the answer.
+        actual: usize,
+    },
+    /// An answer that the architecture cannot give, whatever the weights.
+    #[error(
+        "value {index} of the claim's answer is {value}; the card's model gives values from {} to {}",
+        bounds.lo,
+        bounds.hi
+    )]
+    OutputBounds {
+        /// Index in the answer.
+        index: usize,
+        /// The integer.
+        value: i64,
+        /// What the architecture can give.
+        bounds: ValueBounds,
+    },
+    /// The claim takes the weights as public, the card hides them.
+    #[error("the claim takes the weights as public; the card keeps them hidden")]
+    WeightsHidden,
+}
+
+impl ClaimMismatch {
+    /// Whether the claim may be fine and the card is the wrong one.
+    #[must_use]
+    pub const fn is_other_card(&self) -> bool {
+        matches!(self, Self::OtherCard { .. })
+    }
+}
+
+fn names(engines: &[EngineId]) -> String {
+    engines.iter().map(|e| e.name()).collect::<Vec<_>>().join(" and ")
+}

@@ -1,0 +1,324 @@
+//! Secret files: `opening.secret`, which opens a card's commitments, and `input.secret`, which opens a record's.
+//!
+//! Both are: magic (8 bytes), version (2, little-endian), SHA-256 of the body (32), body in canonical postcard.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tacit_model::{ArchitectureDigest, Schema};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::bytes::{CardId, Commitment, SchemaDigest, architecture_digest};
+use crate::encoding::{
+    EncodingError, MAX_VALUES, bounded_values, decode, domain_hash, encode, encode_secret,
+};
+use crate::engine::EngineId;
+use crate::salt::SaltBytes;
+
+const VERSION: u16 = 1;
+const HEADER: usize = 8 + 2 + 32;
+/// A varint of 64 bits takes at most this many bytes.
+const VARINT: usize = 10;
+
+/// What opens the commitments to a card's weights. Whoever has it and guesses the weights can confirm the guess.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightsOpening {
+    /// The card whose commitments it opens.
+    pub card_id: CardId,
+    /// Its architecture.
+    #[serde(with = "architecture_digest")]
+    pub architecture_digest: ArchitectureDigest,
+    /// The salt of every engine's commitment.
+    pub salts: BTreeMap<EngineId, SaltBytes>,
+}
+
+impl WeightsOpening {
+    pub(crate) const MAGIC: [u8; 8] = *b"TACITOPN";
+    const FILE: SecretFile = SecretFile { name: "opening", magic: Self::MAGIC, max: 4096 };
+
+    /// The file's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Self::FILE.write(self, 32 + 32 + VARINT + self.salts.len() * (VARINT + 32))
+    }
+
+    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
+    ///
+    /// # Errors
+    /// [`OpeningError`], which shows no secret.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpeningError> {
+        Self::FILE.read(bytes)
+    }
+}
+
+/// One engine's commitment to a record and the salt that opens it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedInput {
+    /// Opens the commitment.
+    pub salt: SaltBytes,
+    /// The commitment, which proofs show.
+    pub commitment: Commitment,
+}
+
+/// A record committed ahead of any proof, with what opens its commitments.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputOpening {
+    /// The card for which it was made. It serves every card with the same schema.
+    pub card_id: CardId,
+    /// What the record's integers mean.
+    pub schema_digest: SchemaDigest,
+    /// The record, in schema integers.
+    #[serde(deserialize_with = "bounded_values")]
+    pub record: Vec<i64>,
+    /// The commitment of every engine.
+    pub commitments: BTreeMap<EngineId, CommittedInput>,
+}
+
+impl Zeroize for InputOpening {
+    fn zeroize(&mut self) {
+        self.record.zeroize();
+        for committed in self.commitments.values_mut() {
+            committed.salt.zeroize();
+        }
+    }
+}
+
+impl Drop for InputOpening {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for InputOpening {}
+
+impl fmt::Debug for InputOpening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InputOpening")
+            .field("card_id", &self.card_id)
+            .field("schema_digest", &self.schema_digest)
+            .field("record", &format_args!("({} values, hidden)", self.record.len()))
+            .field("commitments", &self.commitments)
+            .finish()
+    }
+}
+
+impl InputOpening {
+    pub(crate) const MAGIC: [u8; 8] = *b"TACITINP";
+    const FILE: SecretFile = SecretFile {
+        name: "input opening",
+        magic: Self::MAGIC,
+        max: HEADER + 1024 + MAX_VALUES * VARINT + EngineId::ALL.len() * (1 << 17),
+    };
+
+    /// The file's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let commitments =
+            self.commitments.values().map(|c| 2 * VARINT + 32 + c.commitment.as_bytes().len()).sum::<usize>();
+        Self::FILE.write(self, 32 + 32 + 2 * VARINT + self.record.len() * VARINT + commitments)
+    }
+
+    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
+    ///
+    /// # Errors
+    /// [`OpeningError`], which shows no secret.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpeningError> {
+        Self::FILE.read(bytes)
+    }
+}
+
+/// SHA-256 of a schema's canonical bytes: equal for every model that takes the same records.
+#[must_use]
+pub fn schema_digest(schema: &Schema) -> SchemaDigest {
+    SchemaDigest(domain_hash("tacit/schema/1", &encode(schema)))
+}
+
+/// The frame of a secret file.
+struct SecretFile {
+    name: &'static str,
+    magic: [u8; 8],
+    /// Longest file that is read, in bytes.
+    max: usize,
+}
+
+impl SecretFile {
+    /// `capacity` bounds the body, so that no copy of it is left behind by a growing buffer.
+    fn write(&self, value: &impl Serialize, capacity: usize) -> Zeroizing<Vec<u8>> {
+        let body = encode_secret(value, capacity).expect("the callers' capacities bound every field");
+        let mut out = Zeroizing::new(Vec::with_capacity(HEADER + body.len()));
+        out.extend_from_slice(&self.magic);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&Sha256::digest(&*body));
+        out.extend_from_slice(&body);
+        out
+    }
+
+    fn read<T: Serialize + DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, OpeningError> {
+        use OpeningError as E;
+        let file = self.name;
+        if bytes.len() > self.max {
+            return Err(E::TooLarge { file, max: self.max, actual: bytes.len() });
+        }
+        let rest = bytes.strip_prefix(&self.magic).ok_or(E::Magic { file })?;
+        let (version, rest) = rest.split_first_chunk().ok_or(E::Truncated { file })?;
+        let actual = u16::from_le_bytes(*version);
+        if actual != VERSION {
+            return Err(E::Version { file, expected: VERSION, actual });
+        }
+        let (checksum, body) = rest.split_first_chunk::<32>().ok_or(E::Truncated { file })?;
+        if Sha256::digest(body).as_slice() != checksum {
+            return Err(E::Checksum { file });
+        }
+        decode(body).map_err(|source| E::Body { file, source })
+    }
+}
+
+/// Why a secret file is refused. `file` is `opening` or `input opening`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpeningError {
+    /// Another format.
+    #[error("not a Tacit {file} file")]
+    Magic {
+        /// Kind of file wanted.
+        file: &'static str,
+    },
+    /// Cut short.
+    #[error("the {file} file is cut short")]
+    Truncated {
+        /// Kind of file wanted.
+        file: &'static str,
+    },
+    /// Larger than any such file.
+    #[error("the {file} file has {actual} bytes; at most {max} are read")]
+    TooLarge {
+        /// Kind of file wanted.
+        file: &'static str,
+        /// Bytes read at most.
+        max: usize,
+        /// Bytes given.
+        actual: usize,
+    },
+    /// Another version.
+    #[error("{file} file version {actual} is not supported (this build reads version {expected})")]
+    Version {
+        /// Kind of file wanted.
+        file: &'static str,
+        /// Version that is read.
+        expected: u16,
+        /// Version of the file.
+        actual: u16,
+    },
+    /// Damaged.
+    #[error("the {file} file is damaged: its checksum does not match")]
+    Checksum {
+        /// Kind of file wanted.
+        file: &'static str,
+    },
+    /// The body is not the one encoding of such a secret.
+    #[error("the {file} file {source}")]
+    Body {
+        /// Kind of file wanted.
+        file: &'static str,
+        /// What is wrong with it.
+        source: EncodingError,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weights() -> WeightsOpening {
+        WeightsOpening {
+            card_id: CardId([1; 32]),
+            architecture_digest: ArchitectureDigest([2; 32]),
+            salts: EngineId::ALL.into_iter().map(|e| (e, SaltBytes::new([0xc5; 32]))).collect(),
+        }
+    }
+
+    fn input() -> InputOpening {
+        let commitment = Commitment::new(vec![9; 40]).expect("short");
+        InputOpening {
+            card_id: CardId([1; 32]),
+            schema_digest: SchemaDigest([2; 32]),
+            record: vec![i64::MIN, -1, 0, 1, i64::MAX, 123_454_321],
+            commitments: EngineId::ALL
+                .into_iter()
+                .map(|e| {
+                    let salt = SaltBytes::new([0xc5; 32]);
+                    (e, CommittedInput { salt, commitment: commitment.clone() })
+                })
+                .collect(),
+        }
+    }
+
+    fn is_strict<T: PartialEq + fmt::Debug>(
+        value: &T,
+        bytes: &[u8],
+        read: impl Fn(&[u8]) -> Result<T, OpeningError>,
+    ) {
+        assert_eq!(read(bytes).as_ref(), Ok(value));
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut bad = bytes.to_vec();
+                bad[at] ^= 1 << bit;
+                assert!(read(&bad).is_err(), "flipped bit {bit} of byte {at}");
+            }
+            assert!(read(&bytes[..at]).is_err(), "cut at {at}");
+        }
+        assert!(read(&[bytes, &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn openings_round_trip_and_refuse_damage() {
+        is_strict(&weights(), &weights().to_bytes(), WeightsOpening::from_bytes);
+        is_strict(&input(), &input().to_bytes(), InputOpening::from_bytes);
+    }
+
+    /// A file with a valid checksum around an arbitrary body.
+    fn frame(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
+        [&magic[..], &VERSION.to_le_bytes(), &Sha256::digest(body), body].concat()
+    }
+
+    #[test]
+    fn the_body_has_one_encoding() {
+        let body = weights().to_bytes()[HEADER..].to_vec();
+        assert_eq!(frame(WeightsOpening::MAGIC, &body), *weights().to_bytes());
+        let read = |body: &[u8]| match WeightsOpening::from_bytes(&frame(WeightsOpening::MAGIC, body)) {
+            Err(OpeningError::Body { source, .. }) => source,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(&[&body[..], &[0]].concat()), EncodingError::Trailing(1));
+        // The two engines in the other order; the same engine twice.
+        let swapped = [&body[..65], &body[98..131], &body[65..98]].concat();
+        assert_eq!(read(&swapped), EncodingError::NotCanonical);
+        let twice = [&body[..65], &body[65..98], &body[65..98]].concat();
+        assert_eq!(read(&twice), EncodingError::NotCanonical);
+        let overlong = [&body[..64], &[0x82, 0x00], &body[65..]].concat();
+        assert_eq!(read(&overlong), EncodingError::NotCanonical);
+    }
+
+    #[test]
+    fn counts_are_bounded_before_memory_is_set_aside() {
+        // 2^62 integers are announced.
+        let body = [&[0; 64][..], &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40]].concat();
+        let bytes = frame(InputOpening::MAGIC, &body);
+        assert!(matches!(InputOpening::from_bytes(&bytes), Err(OpeningError::Body { .. })));
+        assert!(matches!(
+            WeightsOpening::from_bytes(&vec![0; 5000]),
+            Err(OpeningError::TooLarge { max: 4096, actual: 5000, .. })
+        ));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        for shown in [format!("{:?}", weights()), format!("{:?}", input()), format!("{:#?}", input())] {
+            for secret in ["c5c5", "C5C5", "197", "123454321"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A claim as a sentence, with what it hides and what nobody vouches for.
+
+use std::fmt::Write as _;
+
+use tacit_model::{Architecture, OutputScale, format_decimal};
+
+use crate::card::Card;
+use crate::check::ClaimMismatch;
+use crate::claim::{Claim, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim};
+use crate::number::format_binary;
+use crate::text::{plain_or_quoted, quoted};
+
+/// Values listed at most.
+const MAX_SHOWN: usize = 16;
+
+impl Claim {
+    /// The claim as a sentence, "if the proof holds" understood. Counts and classes are exact; logits are rounded to
+    /// at most six decimals; probabilities, where the float model had them, are computed here and no part of the claim.
+    ///
+    /// # Errors
+    /// [`ClaimMismatch`] when the claim does not fit the card.
+    pub fn sentence(&self, card: &Card) -> Result<String, ClaimMismatch> {
+        self.check_against(card)?;
+        let ClaimKind::Inference(Inference { input, output, weights }) = &self.kind;
+        let mut text = format!(
+            "The model of card {} ({}, owner {})",
+            card.id().short(),
+            quoted(card.name().as_str()),
+            card.owner().fingerprint()
+        );
+        if *weights == WeightsClaim::Revealed {
+            text.push_str(", with public weights");
+        }
+        match input {
+            InputClaim::Hidden { commitment } => {
+                push(&mut text, format_args!(", run on the record committed to as {},", commitment.short()));
+            }
+            InputClaim::Revealed { record } => {
+                push(&mut text, format_args!(", run on the record ({}),", record_text(card, record)));
+            }
+        }
+        match output {
+            OutputClaim::Public { values } => {
+                push(&mut text, format_args!(" answers: {}", answer_text(card.architecture(), values)));
+            }
+            OutputClaim::Hidden { commitment } => {
+                push(&mut text, format_args!(" gives the answer committed to as {}.", commitment.short()));
+            }
+        }
+        if !self.context.is_empty() {
+            push(&mut text, format_args!(" Made for {}.", quoted(self.context.as_str())));
+        }
+        Ok(text)
+    }
+
+    /// What stays hidden, of `weights`, `input` and `output`.
+    #[must_use]
+    pub fn hidden(&self, card: &Card) -> Vec<&'static str> {
+        let ClaimKind::Inference(Inference { input, output, .. }) = &self.kind;
+        let mut list = Vec::new();
+        if !card.weights().is_public() {
+            list.push("weights");
+        }
+        if matches!(input, InputClaim::Hidden { .. }) {
+            list.push("input");
+        }
+        if matches!(output, OutputClaim::Hidden { .. }) {
+            list.push("output");
+        }
+        list
+    }
+
+    /// What nobody vouches for, as phrases.
+    #[must_use]
+    pub fn unvouched(&self) -> Vec<String> {
+        let ClaimKind::Inference(_) = &self.kind;
+        vec!["record attested by: nobody".to_owned()]
+    }
+}
+
+fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
+    text.write_fmt(more).expect("a string takes everything");
+}
+
+/// At most [`MAX_SHOWN`] items and how many were left out.
+fn list(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(MAX_SHOWN);
+    let mut text = items.take(MAX_SHOWN).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        push(&mut text, format_args!(" and {more} more"));
+    }
+    text
+}
+
+fn record_text(card: &Card, record: &[i64]) -> String {
+    list(record.iter().zip(&card.schema().features).map(|(value, feature)| {
+        let unit = feature.unit.as_deref().map(|u| format!(" {}", plain_or_quoted(u))).unwrap_or_default();
+        format!("{} {}{unit}", plain_or_quoted(&feature.name), format_decimal(*value, feature.decimals))
+    }))
+}
+
+fn answer_text(architecture: &Architecture, values: &[i64]) -> String {
+    let shown = list(values.iter().map(|v| format_binary(*v, architecture.output_exponent)));
+    let plural = if values.len() == 1 { "" } else { "s" };
+    let class = architecture.predicted_class(values).and_then(|i| architecture.schema.classes.get(i));
+    let what = match (class, architecture.output_scale) {
+        (None, OutputScale::Plain) => "value",
+        _ => "logit",
+    };
+    let mut text = match class {
+        Some(class) => format!("class {} ({what}{plural} {shown}).", plain_or_quoted(&class.name)),
+        None => format!("{what}{plural} {shown}."),
+    };
+    if let Some(probabilities) = probabilities(architecture, values) {
+        let (noun, verb, it) = if probabilities.len() == 1 {
+            ("probability", "is", if values.len() == 1 { "it" } else { "them" })
+        } else {
+            ("probabilities", "are", "them")
+        };
+        let shown = list(probabilities.iter().map(|p| format!("{p:.4}")));
+        push(
+            &mut text,
+            format_args!(
+                " The claim is about the logit{plural}; the {noun} computed from {it} {verb} {shown}."
+            ),
+        );
+    }
+    text
+}
+
+/// What the float model would have made of the logits; `None` where it ended in them.
+fn probabilities(architecture: &Architecture, values: &[i64]) -> Option<Vec<f64>> {
+    let logits = values.iter().map(|v| architecture.output_value(*v));
+    match architecture.output_scale {
+        OutputScale::Plain => None,
+        OutputScale::SigmoidLogit => Some(logits.map(|x| 1.0 / (1.0 + (-x).exp())).collect()),
+        OutputScale::SoftmaxLogits => {
+            let top = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+            let weights: Vec<f64> = logits.map(|x| (x - top).exp()).collect();
+            let sum: f64 = weights.iter().sum();
+            Some(weights.into_iter().map(|w| w / sum).collect())
+        }
+    }
+}
