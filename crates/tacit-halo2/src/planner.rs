@@ -1,0 +1,64 @@
+//! Chooses the cheapest shape for a relation system. Deterministic: prover and verifier arrive at the same one.
+
+use tacit_relations::RelationSystem;
+
+use crate::layout::{Witness, lane_plan, lay_out};
+use crate::shape::{CircuitShape, MAX_K, MIN_K};
+
+/// Lookups per row that are tried.
+const SLOTS: [usize; 3] = [2, 4, 8];
+/// Limbs wider than this make the table, not the rows, decide `k`.
+const MAX_LIMB_BITS: u32 = 12;
+
+/// The system needs more rows than the largest circuit has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the model needs a circuit of more than 2^{MAX_K} rows; the halo2 engine is for smaller models")]
+pub struct TooLarge;
+
+/// The cheapest shape for `system`.
+///
+/// # Errors
+/// [`TooLarge`].
+pub fn plan(system: &RelationSystem) -> Result<CircuitShape, TooLarge> {
+    SLOTS
+        .into_iter()
+        .filter_map(|slots| smallest(system, slots))
+        .min_by_key(|shape| cost(*shape))
+        .ok_or(TooLarge)
+}
+
+/// The smallest circuit with this many lookups per row: limbs as wide as its table allows.
+fn smallest(system: &RelationSystem, slots: usize) -> Option<CircuitShape> {
+    let lane = lane_plan(system);
+    let mut counted: Option<(u8, Option<usize>)> = None;
+    for k in MIN_K..=MAX_K {
+        let limb_bits = (k - 2).min(MAX_LIMB_BITS) as u8;
+        let shape =
+            CircuitShape { k, slots, limb_bits, lane_width: lane.width, reuses_matrices: lane.reuses };
+        if slots % shape.lane_limbs() != 0 || shape.lane_limbs() > slots {
+            continue;
+        }
+        let rows = match counted {
+            Some((bits, rows)) if bits == limb_bits => rows,
+            _ => {
+                let rows = lay_out(system, shape, &Witness::NONE, true).ok().map(|sheet| sheet.rows());
+                counted = Some((limb_bits, rows));
+                rows
+            }
+        };
+        if rows.is_some_and(|rows| rows <= shape.usable_rows()) && shape.table_rows() <= shape.usable_rows() {
+            return Some(shape);
+        }
+    }
+    None
+}
+
+/// Proving time in arbitrary units, fitted on measurements: per row, a multi-scalar multiplication for every committed
+/// polynomial, transforms to the extended domain for every column, and the gates' arithmetic.
+fn cost(shape: CircuitShape) -> u64 {
+    let (advice, lookups) = (shape.advice() + 2, shape.slots);
+    let committed = advice + 3 * lookups + 12;
+    let columns = 2 * advice + shape.fixed() + 2 * lookups + 8 + 3 * lookups;
+    let per_row = 15 * committed + 12 * columns + 700;
+    (per_row as u64) << shape.k
+}
