@@ -2,11 +2,12 @@
 
 use tacit_model::{ValueBounds, format_decimal};
 
-use crate::bytes::CardId;
+use crate::bytes::{CardId, SchemaDigest};
 use crate::card::{Card, OutOfRange};
 use crate::claim::{Claim, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim};
 use crate::engine::EngineId;
-use crate::text::Context;
+use crate::opening::{InputOpening, WeightsOpening};
+use crate::text::{Context, printable};
 
 impl Claim {
     /// Makes an inference claim about a card's model.
@@ -51,7 +52,7 @@ impl Claim {
         }
         let ClaimKind::Inference(Inference { input, output, weights }) = &self.kind;
         if let InputClaim::Revealed { record } = input {
-            check_record(card, record)?;
+            card.check_record(record)?;
         }
         if let OutputClaim::Public { values } = output {
             let (expected, bounds) = (card.output_len(), card.output_bounds());
@@ -69,23 +70,108 @@ impl Claim {
     }
 }
 
-/// The schema's declared ranges, under the card's policy.
-fn check_record(card: &Card, record: &[i64]) -> Result<(), ClaimMismatch> {
-    let features = &card.schema().features;
-    if record.len() != features.len() {
-        return Err(ClaimMismatch::RecordLength { expected: features.len(), actual: record.len() });
-    }
-    match card.policy().out_of_range {
-        OutOfRange::Refuse => {
-            record.iter().zip(features).find(|(v, f)| **v < f.min || **v > f.max).map_or(Ok(()), |(v, f)| {
-                Err(ClaimMismatch::RecordRange {
-                    feature: crate::text::printable(&f.name),
-                    value: format_decimal(*v, f.decimals),
-                    range: f.range_text(),
-                })
-            })
+impl Card {
+    /// Checks a record against the schema's length and declared ranges, under the card's policy.
+    ///
+    /// # Errors
+    /// [`RecordError`] names the first feature out of range, its value and its range.
+    pub fn check_record(&self, record: &[i64]) -> Result<(), RecordError> {
+        let features = &self.schema().features;
+        if record.len() != features.len() {
+            return Err(RecordError::Length { expected: features.len(), actual: record.len() });
+        }
+        let OutOfRange::Refuse = self.policy().out_of_range;
+        match record.iter().zip(features).find(|(v, f)| **v < f.min || **v > f.max) {
+            Some((v, f)) => Err(RecordError::Range {
+                feature: printable(&f.name),
+                value: format_decimal(*v, f.decimals),
+                range: f.range_text(),
+            }),
+            None => Ok(()),
         }
     }
+}
+
+impl WeightsOpening {
+    /// Checks that the opening is the card's and holds a salt for every engine of it.
+    ///
+    /// # Errors
+    /// [`OpeningMismatch`].
+    pub fn check_against(&self, card: &Card) -> Result<(), OpeningMismatch> {
+        if self.card_id != card.id() || self.architecture_digest != card.architecture_digest() {
+            return Err(OpeningMismatch::OtherCard { expected: card.id(), actual: self.card_id });
+        }
+        let missing = card.commitments().engines().find(|e| !self.salts.contains_key(e));
+        missing.map_or(Ok(()), |engine| Err(OpeningMismatch::Engine { engine }))
+    }
+}
+
+impl InputOpening {
+    /// Checks that the record is one for the card's schema, in range, and committed for `engine`.
+    ///
+    /// # Errors
+    /// [`OpeningMismatch`].
+    pub fn check_against(&self, card: &Card, engine: EngineId) -> Result<(), OpeningMismatch> {
+        let expected = card.schema_digest();
+        if self.schema_digest != expected {
+            return Err(OpeningMismatch::OtherSchema { expected, actual: self.schema_digest });
+        }
+        card.check_record(&self.record)?;
+        if self.commitments.contains_key(&engine) { Ok(()) } else { Err(OpeningMismatch::Engine { engine }) }
+    }
+}
+
+/// Why a record does not fit a card's schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Another length.
+    #[error("the record has {actual} values; the card's schema names {expected} features")]
+    Length {
+        /// Features of the schema.
+        expected: usize,
+        /// Values of the record.
+        actual: usize,
+    },
+    /// A value outside its declared range.
+    #[error("feature `{feature}` of the record is {value}, outside its declared range {range}")]
+    Range {
+        /// Feature name.
+        feature: String,
+        /// The value, in its decimals.
+        value: String,
+        /// The range, in its decimals.
+        range: String,
+    },
+}
+
+/// Why an opening cannot be used with a card.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpeningMismatch {
+    /// It opens another card.
+    #[error("the opening belongs to card {actual}, not to card {expected}")]
+    OtherCard {
+        /// The card at hand.
+        expected: CardId,
+        /// The opening's card.
+        actual: CardId,
+    },
+    /// Its record is one of another schema.
+    #[error("the committed record has schema {actual}, the card {expected}")]
+    OtherSchema {
+        /// The card's schema.
+        expected: SchemaDigest,
+        /// The opening's schema.
+        actual: SchemaDigest,
+    },
+    /// It holds nothing for an engine.
+    #[error("the opening holds no salt for the {engine} engine")]
+    Engine {
+        /// The engine.
+        engine: EngineId,
+    },
+    /// Its record does not fit the schema.
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 /// Why a claim does not fit a card.
@@ -115,24 +201,9 @@ pub enum ClaimMismatch {
         /// The claim's digest, hexadecimal.
         actual: String,
     },
-    /// A revealed record of another length.
-    #[error("the claim's record has {actual} values; the card's schema names {expected} features")]
-    RecordLength {
-        /// Features of the schema.
-        expected: usize,
-        /// Values of the record.
-        actual: usize,
-    },
-    /// A revealed record outside the declared ranges.
-    #[error("feature `{feature}` of the claim's record is {value}, outside its declared range {range}")]
-    RecordRange {
-        /// Feature name.
-        feature: String,
-        /// The value, in its decimals.
-        value: String,
-        /// The range, in its decimals.
-        range: String,
-    },
+    /// The revealed record does not fit the schema.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// An answer of another length.
     #[error("the claim's answer has {actual} values; the card's model gives {expected}")]
     OutputLength {

@@ -161,6 +161,26 @@ impl Claim {
         ClaimDigest(domain_hash("tacit/claim/1", &self.to_bytes()))
     }
 
+    /// The commitment to the record, where the record is hidden.
+    #[must_use]
+    pub const fn input_commitment(&self) -> Option<&Commitment> {
+        match &self.kind {
+            ClaimKind::Inference(Inference { input: InputClaim::Hidden { commitment }, .. }) => {
+                Some(commitment)
+            }
+            ClaimKind::Inference(_) => None,
+        }
+    }
+
+    /// The answer's integers, where the answer is public.
+    #[must_use]
+    pub fn output_values(&self) -> Option<&[i64]> {
+        match &self.kind {
+            ClaimKind::Inference(Inference { output: OutputClaim::Public { values }, .. }) => Some(values),
+            ClaimKind::Inference(_) => None,
+        }
+    }
+
     /// The claim's fields for people and scripts: bytes in hexadecimal, integers as they are.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

@@ -29,7 +29,7 @@ mod text;
 pub use bundle::{Bundle, BundleError};
 pub use bytes::{CardId, ClaimDigest, Commitment, HexError, ModelId, SchemaDigest};
 pub use card::{Accuracy, Card, CardError, OutOfRange, Policy, Quantisation, UnsignedCard};
-pub use check::ClaimMismatch;
+pub use check::{ClaimMismatch, OpeningMismatch, RecordError};
 pub use claim::{
     Attestation, Claim, ClaimError, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim,
 };
@@ -44,5 +44,6 @@ pub use owner::{
     PublicKeyError,
 };
 pub use salt::SaltBytes;
+pub use sentence::{output_text, probabilities};
 pub use sniff::{FileKind, sniff};
 pub use text::{CardName, Context, TextError};

@@ -100,7 +100,7 @@ fn record_text(card: &Card, record: &[i64]) -> String {
 }
 
 fn answer_text(architecture: &Architecture, values: &[i64]) -> String {
-    let shown = list(values.iter().map(|v| format_binary(*v, architecture.output_exponent)));
+    let shown = list(values.iter().map(|v| output_text(architecture, *v)));
     let plural = if values.len() == 1 { "" } else { "s" };
     let class = architecture.predicted_class(values).and_then(|i| architecture.schema.classes.get(i));
     let what = match (class, architecture.output_scale) {
@@ -112,25 +112,27 @@ fn answer_text(architecture: &Architecture, values: &[i64]) -> String {
         None => format!("{what}{plural} {shown}."),
     };
     if let Some(probabilities) = probabilities(architecture, values) {
-        let (noun, verb, it) = if probabilities.len() == 1 {
-            ("probability", "is", if values.len() == 1 { "it" } else { "them" })
-        } else {
-            ("probabilities", "are", "them")
+        let computed = match probabilities.len() {
+            1 => "probability computed from it is",
+            _ => "probabilities computed from them are",
         };
         let shown = list(probabilities.iter().map(|p| format!("{p:.4}")));
-        push(
-            &mut text,
-            format_args!(
-                " The claim is about the logit{plural}; the {noun} computed from {it} {verb} {shown}."
-            ),
-        );
+        push(&mut text, format_args!(" The claim is about the logit{plural}; the {computed} {shown}."));
     }
     text
 }
 
-/// What the float model would have made of the logits; `None` where it ended in them.
-fn probabilities(architecture: &Architecture, values: &[i64]) -> Option<Vec<f64>> {
-    let logits = values.iter().map(|v| architecture.output_value(*v));
+/// An output integer as the real number it stands for, in decimal, rounded to at most six decimals.
+#[must_use]
+pub fn output_text(architecture: &Architecture, value: i64) -> String {
+    format_binary(value, architecture.output_exponent)
+}
+
+/// What the float model would have made of the logits, each in `[0, 1]`: one per output. `None` where it ended in them.
+/// Computed in floating point for people; no claim is about these.
+#[must_use]
+pub fn probabilities(architecture: &Architecture, outputs: &[i64]) -> Option<Vec<f64>> {
+    let logits = outputs.iter().map(|v| architecture.output_value(*v));
     match architecture.output_scale {
         OutputScale::Plain => None,
         OutputScale::SigmoidLogit => Some(logits.map(|x| 1.0 / (1.0 + (-x).exp())).collect()),

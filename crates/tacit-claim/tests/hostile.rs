@@ -1,0 +1,133 @@
+//! Bytes that strangers wrote: every reader answers with a value or a typed error, and what it reads it writes again.
+
+use proptest::prelude::*;
+use tacit_claim::testing::{card, claim, commitment, owner, public_card};
+use tacit_claim::{
+    Bundle, Card, CardId, Claim, Commitment, CommittedInput, Context, EngineId, Fingerprint, InputOpening,
+    OwnerKey, OwnerPublicKey, SaltBytes, WeightsOpening, sniff,
+};
+
+/// Runs every reader; whatever is accepted has this one encoding.
+fn read_all(bytes: &[u8]) {
+    if let Ok(card) = Card::from_json(bytes) {
+        assert_eq!(card.to_json(), bytes);
+    }
+    if let Ok(claim) = Claim::from_bytes(bytes) {
+        assert_eq!(claim.to_bytes(), bytes);
+    }
+    if let Ok(bundle) = Bundle::from_bytes(bytes) {
+        assert_eq!(bundle.to_bytes(), bytes);
+        let _ = (bundle.claim().sentence(&card(1)), bundle.to_json());
+    }
+    if let Ok(opening) = WeightsOpening::from_bytes(bytes) {
+        assert_eq!(*opening.to_bytes(), bytes);
+    }
+    if let Ok(opening) = InputOpening::from_bytes(bytes) {
+        assert_eq!(*opening.to_bytes(), bytes);
+    }
+    if let Ok(key) = OwnerKey::from_text(bytes) {
+        assert_eq!(key.to_text().as_bytes(), bytes);
+    }
+    let _ = sniff(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    let _ = (text.parse::<CardId>(), text.parse::<Commitment>(), text.parse::<OwnerPublicKey>());
+    let _ = (text.parse::<Fingerprint>(), text.parse::<EngineId>(), Context::new(text));
+}
+
+/// One valid file of each kind.
+fn valid_files() -> Vec<Vec<u8>> {
+    let card = card(1);
+    let claim = claim(&card, EngineId::Halo2, 1);
+    let salts = EngineId::ALL.into_iter().map(|e| (e, SaltBytes::new([7; 32])));
+    let committed = salts.clone().map(|(e, salt)| (e, CommittedInput { salt, commitment: commitment(3) }));
+    let opening = WeightsOpening {
+        card_id: card.id(),
+        architecture_digest: card.architecture_digest(),
+        salts: salts.collect(),
+    };
+    let input = InputOpening {
+        card_id: card.id(),
+        schema_digest: card.schema_digest(),
+        record: vec![1, -2, 3],
+        commitments: committed.collect(),
+    };
+    assert_eq!(opening.check_against(&card), Ok(()));
+    assert_eq!(input.check_against(&card, EngineId::Halo2), Ok(()));
+    vec![
+        card.to_json().to_vec(),
+        public_card(1).to_json().to_vec(),
+        claim.to_bytes(),
+        Bundle::new(claim, vec![9; 50]).expect("short").to_bytes(),
+        opening.to_bytes().to_vec(),
+        input.to_bytes().to_vec(),
+        owner(1).to_text().as_bytes().to_vec(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        read_all(&bytes);
+    }
+
+    #[test]
+    fn random_bytes_behind_a_beginning(
+        which in 0usize..7,
+        keep in 0usize..200,
+        tail in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let file = &valid_files()[which];
+        read_all(&[&file[..keep.min(file.len())], &tail].concat());
+    }
+
+    #[test]
+    fn spliced_files(
+        which in 0usize..7,
+        from in any::<prop::sample::Index>(),
+        to in any::<prop::sample::Index>(),
+        new in proptest::collection::vec(any::<u8>(), 0..9),
+    ) {
+        let file = &valid_files()[which];
+        let (a, b) = (from.index(file.len()), to.index(file.len()));
+        read_all(&[&file[..a.min(b)], &new, &file[a.max(b)..]].concat());
+    }
+
+    #[test]
+    fn random_secrets_behind_a_valid_checksum(
+        magic in prop::sample::select(vec![*b"TACITOPN", *b"TACITINP"]),
+        body in proptest::collection::vec(any::<u8>(), 0..300),
+    ) {
+        use sha2::Digest as _;
+        read_all(&[&magic[..], &[1, 0], &sha2::Sha256::digest(&body), &body].concat());
+    }
+
+    #[test]
+    fn records_of_any_integers_survive(record in proptest::collection::vec(any::<i64>(), 0..100)) {
+        let opening = InputOpening {
+            card_id: CardId([0; 32]),
+            schema_digest: card(1).schema_digest(),
+            record,
+            commitments: Default::default(),
+        };
+        prop_assert_eq!(InputOpening::from_bytes(&opening.to_bytes()), Ok(opening));
+    }
+}
+
+#[test]
+fn no_secret_in_debug_or_errors() {
+    let salt = SaltBytes::new([0xc5; 32]);
+    let shown = format!("{salt:?} {:?} {:?}", owner(1), public_card(1));
+    assert!(!shown.contains("c5c5") && !shown.contains("197, 197"), "{shown}");
+    let secret = owner(1).to_text();
+    let line = secret.lines().nth(2).expect("the secret's line").strip_prefix("secret ").expect("secret");
+    assert!(!format!("{:?} {:#?}", owner(1), owner(1)).contains(&line[..8]));
+    for at in 0..secret.len() {
+        let mut bad = secret.as_bytes().to_vec();
+        bad[at] ^= 2;
+        if let Err(error) = OwnerKey::from_text(&bad) {
+            assert!(!format!("{error} {error:?}").contains(&line[8..16]));
+        }
+    }
+}
