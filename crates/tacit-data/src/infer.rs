@@ -1,0 +1,213 @@
+//! A schema from data, where nobody wrote one.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use tacit_model::{Class, Feature, Schema};
+
+use crate::cell::Cell;
+use crate::error::{DataError, Problem};
+use crate::number::{MAX_UNITS, NumberError, is_number, scale};
+use crate::records::cell_error;
+use crate::table::Table;
+
+/// Most decimals that inference gives a feature.
+const MAX_INFERRED_DECIMALS: u8 = 6;
+/// Most classes that inference finds.
+const MAX_CLASSES: usize = 4096;
+
+/// Infers a schema from every record of `table`.
+///
+/// * **Names** are those of the columns, the label's apart; `x0`, `x1`, … where columns have only positions.
+/// * **Decimals** are the fewest that hold every value of the column, rounded half to even at six. A column whose
+///   values would not fit below 2^40 units has fewer.
+/// * **Ranges** are what was observed, widened by a quarter of its span on each side (rounded outwards to a unit). A
+///   constant column is widened by a quarter of its magnitude, and by 1 at least.
+/// * **Classes** are `classes`, or else the distinct labels: in numerical order if all are whole numbers, otherwise in
+///   the order of their bytes. That is the order of scikit-learn's `classes_`, but a model may have been trained with
+///   another, or with a class that these records lack: then say so in `classes`, or in a schema. Without labels
+///   there are none.
+///
+/// # Errors
+/// [`DataError`] names the cell that is no number, or the label that is no class.
+pub fn infer_schema(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema, DataError> {
+    infer(table, classes).map_err(|problem| problem.in_file(table.file()))
+}
+
+fn infer(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema, Problem> {
+    let features = (0..table.width())
+        .filter(|column| Some(*column) != table.label_column())
+        .map(|column| {
+            let name = match table.column_names() {
+                Some(names) => names[column].clone(),
+                None => format!("x{column}"),
+            };
+            infer_feature(table, column, name)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let classes = match (classes, table.label_name()) {
+        (Some(classes), _) => classes,
+        (None, Some(label)) => infer_classes(table, label)?,
+        (None, None) => Vec::new(),
+    };
+    Ok(Schema::new(features, classes)?)
+}
+
+fn infer_feature(table: &Table, column: usize, name: String) -> Result<Feature, Problem> {
+    let mut scratch = String::new();
+    let mut decimals = 0;
+    for row in 0..table.rows() {
+        let cell = table.cell(row, column);
+        match cell.scale(MAX_INFERRED_DECIMALS, &mut scratch) {
+            Ok(scaled) => decimals = decimals.max(significant_decimals(scaled.units)),
+            Err(NumberError::TooLarge) => decimals = MAX_INFERRED_DECIMALS,
+            Err(error) => return Err(cell_error(table.place(row), &name, cell, error, None)),
+        }
+    }
+    loop {
+        match observed(table, column, decimals, &mut scratch) {
+            Ok((low, high)) => {
+                let (min, max) = widen(low, high, decimals);
+                if (min > -MAX_UNITS && max < MAX_UNITS) || decimals == 0 {
+                    let (min, max) = (min.max(1 - MAX_UNITS), max.min(MAX_UNITS - 1));
+                    return Ok(Feature { name, decimals, min, max, unit: None, code: None, system: None });
+                }
+            }
+            Err((row, error)) if decimals == 0 => {
+                return Err(cell_error(table.place(row), &name, table.cell(row, column), error, None));
+            }
+            Err(_) => {}
+        }
+        decimals -= 1;
+    }
+}
+
+/// The fewest decimals that hold `units` of `10^-MAX_INFERRED_DECIMALS`.
+fn significant_decimals(mut units: i64) -> u8 {
+    let mut decimals = MAX_INFERRED_DECIMALS;
+    while decimals > 0 && units % 10 == 0 {
+        units /= 10;
+        decimals -= 1;
+    }
+    decimals
+}
+
+/// Smallest and largest value of a column, in units of `10^-decimals`; or the first row that is no such number.
+fn observed(
+    table: &Table,
+    column: usize,
+    decimals: u8,
+    scratch: &mut String,
+) -> Result<(i64, i64), (usize, NumberError)> {
+    let (mut low, mut high) = (i64::MAX, i64::MIN);
+    for row in 0..table.rows() {
+        let units = table.cell(row, column).scale(decimals, scratch).map_err(|error| (row, error))?.units;
+        (low, high) = (low.min(units), high.max(units));
+    }
+    Ok((low, high))
+}
+
+/// `[low, high]` with a quarter of its span more on each side.
+fn widen(low: i64, high: i64, decimals: u8) -> (i64, i64) {
+    let quarter = |n: i64| n / 4 + i64::from(n % 4 != 0);
+    let margin = if low == high {
+        quarter(low.abs()).max(10i64.pow(u32::from(decimals)))
+    } else {
+        quarter(high - low)
+    };
+    (low - margin, high + margin)
+}
+
+/// A label as the name of a class: whole numbers in their shortest form, anything else as it stands.
+pub(crate) fn class_name(cell: Cell<'_>) -> Cow<'_, str> {
+    let text = cell.text();
+    match scale(&text, 0) {
+        Ok(whole) if !whole.rounded => Cow::Owned(whole.units.to_string()),
+        _ => text,
+    }
+}
+
+fn infer_classes(table: &Table, label: &str) -> Result<Vec<Class>, Problem> {
+    let mut names = BTreeSet::new();
+    for row in 0..table.rows() {
+        let cell = table.label_cell(row);
+        let name = class_name(cell);
+        let whole = name.parse::<i64>().is_ok();
+        if name.is_empty() || (!whole && is_number(&name)) {
+            let text = name.into_owned();
+            return Err(Problem::NotAClass { place: table.place(row), column: label.to_owned(), text });
+        }
+        if !names.contains(name.as_ref()) {
+            names.insert(name.into_owned());
+            if names.len() > MAX_CLASSES {
+                return Err(Problem::TooManyClasses { column: label.to_owned(), limit: MAX_CLASSES });
+            }
+        }
+    }
+    let mut names: Vec<String> = names.into_iter().collect();
+    if let Ok(numbers) = names.iter().map(|n| n.parse::<i64>()).collect::<Result<Vec<_>, _>>() {
+        let mut numbers = numbers;
+        numbers.sort_unstable();
+        names = numbers.iter().map(i64::to_string).collect();
+    }
+    Ok(names.into_iter().map(|name| Class { name }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Format;
+
+    fn schema(csv: &str, label: Option<&str>) -> Result<Schema, String> {
+        let table =
+            Table::from_bytes(csv.as_bytes(), Format::Csv, "t.csv", label).map_err(|e| e.to_string())?;
+        infer_schema(&table, None).map_err(|e| e.to_string())
+    }
+
+    fn feature(column: &str) -> (u8, i64, i64) {
+        let f = &schema(&format!("a\n{column}\n"), None).unwrap().features[0];
+        (f.decimals, f.min, f.max)
+    }
+
+    #[test]
+    fn decimals_are_the_fewest_and_at_most_six() {
+        assert_eq!(feature("1\n9"), (0, -1, 11));
+        assert_eq!(feature("1.50\n9.25"), (2, -44, 1119));
+        assert_eq!(feature("0.12345649\n0"), (6, -30_864, 154_320));
+        assert_eq!(feature("0.1000004\n0"), (1, -1, 2));
+        assert_eq!(feature("1e-9\n0"), (0, -1, 1));
+    }
+
+    #[test]
+    fn constant_columns_get_a_range() {
+        assert_eq!(feature("0\n0"), (0, -1, 1));
+        assert_eq!(feature("-50\n-50"), (0, -63, -37));
+        assert_eq!(feature("0.25"), (2, -75, 125));
+    }
+
+    #[test]
+    fn large_values_cost_decimals() {
+        assert_eq!(feature("1000000.123456\n0"), (5, -25_000_003_087, 125_000_015_433));
+        assert_eq!(feature("1099511627775\n0"), (0, -274_877_906_944, (1 << 40) - 1));
+        let error = schema("a\n1\n1099511627776\n", None).unwrap_err();
+        assert!(error.contains("row 1 (line 3), column `a`: `1099511627776` is too large"), "{error}");
+    }
+
+    #[test]
+    fn classes_are_sorted() {
+        let names = |labels: &str| {
+            schema(&format!("y,a\n{}", labels.replace(' ', ",1\n") + ",1\n"), Some("y"))
+                .map(|s| s.classes.into_iter().map(|c| c.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names("10 9 2.0 9").unwrap(), ["2", "9", "10"]);
+        assert_eq!(names("b a B 10").unwrap(), ["10", "B", "a", "b"]);
+        assert!(names("1 1.5").unwrap_err().contains("`1.5` is not a class name"));
+        assert!(names("a  b").unwrap_err().contains("(empty) is not a class name"));
+    }
+
+    #[test]
+    fn text_columns_are_refused() {
+        let error = schema("id,a\nP-1,2\n", None).unwrap_err();
+        assert!(error.contains("column `id`: `P-1` is not a number; only the label column may"), "{error}");
+    }
+}
