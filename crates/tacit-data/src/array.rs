@@ -80,7 +80,7 @@ pub(crate) fn from_npz(
             other => other,
         })
     };
-    let samples = read(SAMPLES)?.as_samples();
+    let samples = read(SAMPLES)?.into_samples();
     let labels = label.map(&mut read).transpose()?;
     let others = names.into_iter().filter(|n| n != SAMPLES && Some(n.as_str()) != label).collect();
     Ok((samples, labels, others))
@@ -89,7 +89,7 @@ pub(crate) fn from_npz(
 impl Array {
     /// Reads an `.npy` file.
     pub(crate) fn from_npy(bytes: &[u8]) -> Result<Self, Problem> {
-        Ok(Self::read(&mut Cursor::new(bytes))?.as_samples())
+        Ok(Self::read(&mut Cursor::new(bytes))?.into_samples())
     }
 
     fn read(reader: &mut dyn Read) -> Result<Self, Problem> {
@@ -130,7 +130,7 @@ impl Array {
     }
 
     /// Reads an array of one axis as a single sample rather than as many of one value.
-    pub(crate) fn as_samples(mut self) -> Self {
+    pub(crate) fn into_samples(mut self) -> Self {
         if let [width] = self.shape[..] {
             (self.rows, self.width) = (1, width);
         }

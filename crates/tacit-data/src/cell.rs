@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::number::{NumberError, Scaled, scale};
+use crate::number::{MAX_UNITS, NumberError, Scaled, scale};
 
 /// A cell as the file holds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +45,12 @@ impl<'a> Cell<'a> {
     pub(crate) fn scale(self, decimals: u8, scratch: &mut String) -> Result<Scaled, NumberError> {
         match self {
             Self::Text(text) => scale(text, decimals),
+            Self::Int(v) => {
+                let units =
+                    v.checked_mul(10i128.pow(u32::from(decimals))).and_then(|u| i64::try_from(u).ok());
+                let units = units.filter(|u| u.abs() < MAX_UNITS).ok_or(NumberError::TooLarge)?;
+                Ok(Scaled { units, rounded: false })
+            }
             other => {
                 scratch.clear();
                 other.write(scratch);
@@ -66,6 +72,8 @@ mod tests {
         assert_eq!(units(Cell::F64(0.265), 2), Scaled { units: 26, rounded: true });
         assert_eq!(units(Cell::F64(1e-7), 6), Scaled { units: 0, rounded: true });
         assert_eq!(units(Cell::F64(-1e10), 1), Scaled { units: -100_000_000_000, rounded: false });
+        assert_eq!(Cell::Int(1 << 40).scale(0, &mut String::new()), Err(NumberError::TooLarge));
+        assert_eq!(Cell::Int(i128::MIN).scale(9, &mut String::new()), Err(NumberError::TooLarge));
         assert_eq!(units(Cell::Int(-3), 2), Scaled { units: -300, rounded: false });
         for bad in [Cell::F64(f64::NAN), Cell::F32(f32::INFINITY)] {
             assert_eq!(bad.scale(2, &mut String::new()), Err(NumberError::NotANumber));

@@ -14,7 +14,7 @@ pub struct DataError {
     /// The file, as the caller named it.
     pub file: String,
     /// What is wrong with it.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// Where a record stands in its file.
@@ -211,7 +211,7 @@ pub enum Problem {
 impl Problem {
     /// The error that names the file.
     pub(crate) fn in_file(self, file: &str) -> DataError {
-        DataError { file: file.to_owned(), problem: self }
+        DataError { file: file.to_owned(), problem: Box::new(self) }
     }
 }
 

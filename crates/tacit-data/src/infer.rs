@@ -35,16 +35,34 @@ pub fn infer_schema(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema
 }
 
 fn infer(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema, Problem> {
-    let features = (0..table.width())
-        .filter(|column| Some(*column) != table.label_column())
-        .map(|column| {
-            let name = match table.column_names() {
-                Some(names) => names[column].clone(),
-                None => format!("x{column}"),
+    let columns: Vec<usize> = (0..table.width()).filter(|c| Some(*c) != table.label_column()).collect();
+    let name = |column: usize| match table.column_names() {
+        Some(names) => names[column].clone(),
+        None => format!("x{column}"),
+    };
+    let mut scratch = String::new();
+    let mut observed = vec![Observed::default(); columns.len()];
+    for row in 0..table.rows() {
+        for (column, observed) in columns.iter().zip(&mut observed) {
+            let cell = table.cell(row, *column);
+            match cell.scale(MAX_INFERRED_DECIMALS, &mut scratch) {
+                Ok(scaled) => observed.add(scaled.units),
+                Err(NumberError::TooLarge) => observed.add_large(cell, &mut scratch),
+                Err(error) => return Err(cell_error(table.place(row), &name(*column), cell, error, None)),
+            }
+        }
+    }
+    let features = columns
+        .iter()
+        .zip(observed)
+        .map(|(column, observed)| {
+            let (decimals, (min, max)) = match observed.range() {
+                Some(found) => found,
+                None => range_of_large(table, *column, &name(*column), observed.decimals, &mut scratch)?,
             };
-            infer_feature(table, column, name)
+            Ok(Feature { name: name(*column), decimals, min, max, unit: None, code: None, system: None })
         })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, Problem>>()?;
     let classes = match (classes, table.label_name()) {
         (Some(classes), _) => classes,
         (None, Some(label)) => infer_classes(table, label)?,
@@ -53,33 +71,78 @@ fn infer(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema, Problem> 
     Ok(Schema::new(features, classes)?)
 }
 
-fn infer_feature(table: &Table, column: usize, name: String) -> Result<Feature, Problem> {
-    let mut scratch = String::new();
-    let mut decimals = 0;
-    for row in 0..table.rows() {
-        let cell = table.cell(row, column);
-        match cell.scale(MAX_INFERRED_DECIMALS, &mut scratch) {
-            Ok(scaled) => decimals = decimals.max(significant_decimals(scaled.units)),
-            Err(NumberError::TooLarge) => decimals = MAX_INFERRED_DECIMALS,
-            Err(error) => return Err(cell_error(table.place(row), &name, cell, error, None)),
-        }
+/// What a column holds, in units of `10^-MAX_INFERRED_DECIMALS`.
+#[derive(Clone)]
+struct Observed {
+    low: i64,
+    high: i64,
+    /// The fewest decimals that hold every value.
+    decimals: u8,
+    /// Whether a value does not fit.
+    too_large: bool,
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        Self { low: i64::MAX, high: i64::MIN, decimals: 0, too_large: false }
     }
+}
+
+impl Observed {
+    fn add(&mut self, units: i64) {
+        (self.low, self.high) = (self.low.min(units), self.high.max(units));
+        self.decimals = self.decimals.max(significant_decimals(units));
+    }
+
+    /// A cell that does not fit with all decimals.
+    fn add_large(&mut self, cell: Cell<'_>, scratch: &mut String) {
+        self.too_large = true;
+        // More decimals than fit are of no use.
+        let mut enough =
+            |decimals: &u8| cell.scale(*decimals, scratch).map_or(true, |scaled| !scaled.rounded);
+        let decimals = (0..MAX_INFERRED_DECIMALS).find(|d| enough(d)).unwrap_or(MAX_INFERRED_DECIMALS);
+        self.decimals = self.decimals.max(decimals);
+    }
+
+    /// Decimals and widened range, if they fit.
+    fn range(&self) -> Option<(u8, (i64, i64))> {
+        if self.too_large {
+            return None;
+        }
+        // Exact: no value has more decimals. That is also how the values themselves round to so many.
+        let unit = 10i64.pow(u32::from(MAX_INFERRED_DECIMALS - self.decimals));
+        let range = widen(self.low / unit, self.high / unit, self.decimals);
+        fits(range).then_some((self.decimals, range))
+    }
+}
+
+/// Decimals and widened range of a column of large values: the most decimals that fit, up to `decimals`.
+fn range_of_large(
+    table: &Table,
+    column: usize,
+    name: &str,
+    mut decimals: u8,
+    scratch: &mut String,
+) -> Result<(u8, (i64, i64)), Problem> {
     loop {
-        match observed(table, column, decimals, &mut scratch) {
+        match extremes(table, column, decimals, scratch) {
             Ok((low, high)) => {
                 let (min, max) = widen(low, high, decimals);
-                if (min > -MAX_UNITS && max < MAX_UNITS) || decimals == 0 {
-                    let (min, max) = (min.max(1 - MAX_UNITS), max.min(MAX_UNITS - 1));
-                    return Ok(Feature { name, decimals, min, max, unit: None, code: None, system: None });
+                if fits((min, max)) || decimals == 0 {
+                    return Ok((decimals, (min.max(1 - MAX_UNITS), max.min(MAX_UNITS - 1))));
                 }
             }
             Err((row, error)) if decimals == 0 => {
-                return Err(cell_error(table.place(row), &name, table.cell(row, column), error, None));
+                return Err(cell_error(table.place(row), name, table.cell(row, column), error, None));
             }
             Err(_) => {}
         }
         decimals -= 1;
     }
+}
+
+fn fits((min, max): (i64, i64)) -> bool {
+    min > -MAX_UNITS && max < MAX_UNITS
 }
 
 /// The fewest decimals that hold `units` of `10^-MAX_INFERRED_DECIMALS`.
@@ -93,7 +156,7 @@ fn significant_decimals(mut units: i64) -> u8 {
 }
 
 /// Smallest and largest value of a column, in units of `10^-decimals`; or the first row that is no such number.
-fn observed(
+fn extremes(
     table: &Table,
     column: usize,
     decimals: u8,
@@ -188,6 +251,8 @@ mod tests {
     #[test]
     fn large_values_cost_decimals() {
         assert_eq!(feature("1000000.123456\n0"), (5, -25_000_003_087, 125_000_015_433));
+        assert_eq!(feature("1000000000\n0"), (0, -250_000_000, 1_250_000_000));
+        assert_eq!(feature("20000000000.25\n0"), (1, -50_000_000_001, 250_000_000_003));
         assert_eq!(feature("1099511627775\n0"), (0, -274_877_906_944, (1 << 40) - 1));
         let error = schema("a\n1\n1099511627776\n", None).unwrap_err();
         assert!(error.contains("row 1 (line 3), column `a`: `1099511627776` is too large"), "{error}");

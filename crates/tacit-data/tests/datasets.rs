@@ -62,7 +62,7 @@ fn eleven_cells_of_the_test_records_are_out_of_range() {
 
     let error = read("test.csv", OutOfRangePolicy::Refuse).unwrap_err();
     assert!(
-        matches!(error.problem, Problem::Cell { place, .. } if place.row == 48 && place.line == Some(50))
+        matches!(*error.problem, Problem::Cell { place, .. } if place.row == 48 && place.line == Some(50))
     );
 }
 
