@@ -26,7 +26,8 @@ impl CeremonyFile {
     /// The hash as bytes.
     pub(super) fn hash(&self) -> [u8; 64] {
         let mut bytes = [0; 64];
-        hex::decode_to_slice(self.blake2b, &mut bytes).expect("the table holds 128 hexadecimal digits: a test reads it");
+        hex::decode_to_slice(self.blake2b, &mut bytes)
+            .expect("the table holds 128 hexadecimal digits: a test reads it");
         bytes
     }
 }

@@ -1,33 +1,38 @@
 //! Setups for development, made from a secret that is known while they are made.
 
+use blake2::{Blake2b512, Digest as _};
 use halo2_proofs::arithmetic::parallelize;
 use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine, G2Affine};
-use halo2_proofs::halo2curves::ff::{BatchInvert as _, Field as _, PrimeField as _};
+use halo2_proofs::halo2curves::ff::{BatchInvert as _, Field as _, FromUniformBytes as _, PrimeField as _};
 use halo2_proofs::halo2curves::group::prime::PrimeCurveAffine as _;
 use halo2_proofs::halo2curves::group::{Curve as _, Group as _};
-use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore, SeedableRng as _};
+use rand_core::RngCore;
 
 use super::points::root_of_unity;
 use super::{MAX_K, SrsOrigin, SrsParts};
 
-/// The store's development setups all come from this seed, which is public.
-const PUBLIC_SEED: [u8; 32] = *b"tacit: this setup is for testing";
+/// The secret of the store's development setups is the BLAKE2b-512 of this, reduced: it is public.
+const PUBLIC_SEED: &[u8] = b"tacit: everybody knows the secret of this setup/1";
 
 /// A `τ` for which every domain has a Lagrange basis: neither zero nor a root of unity.
 pub(super) fn draw_secret(mut rng: impl RngCore) -> Fr {
     loop {
         let tau = Fr::random(&mut rng);
-        if tau != Fr::ZERO && tau.pow_vartime([1 << MAX_K]) != Fr::ONE {
+        if is_usable(tau) {
             return tau;
         }
     }
 }
 
+fn is_usable(tau: Fr) -> bool {
+    tau != Fr::ZERO && tau.pow_vartime([1 << MAX_K]) != Fr::ONE
+}
+
 /// The `τ` of the store's development setups: one for all sizes and machines, so that a smaller setup is cut from a
 /// larger one, and a proof made on one machine verifies on another that allows development setups.
 pub(super) fn public_secret() -> Fr {
-    draw_secret(ChaCha20Rng::from_seed(PUBLIC_SEED))
+    let digest: [u8; 64] = Blake2b512::digest(PUBLIC_SEED).into();
+    Fr::from_uniform_bytes(&digest)
 }
 
 /// `2^k` powers of `tau` and their Lagrange basis
@@ -92,5 +97,16 @@ impl Multiples {
             G1::batch_normalize(&points, chunk);
         });
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_secret_is_usable() {
+        assert!(is_usable(public_secret()));
+        assert!(!is_usable(Fr::ZERO) && !is_usable(Fr::ONE) && !is_usable(root_of_unity(9)));
     }
 }

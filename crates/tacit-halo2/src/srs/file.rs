@@ -24,7 +24,6 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest as _};
 use halo2_proofs::halo2curves::bn256::{G1Affine, G2Affine};
-use halo2_proofs::halo2curves::group::prime::PrimeCurveAffine as _;
 use halo2_proofs::halo2curves::serde::SerdeObject as _;
 
 use super::points::{G1_BYTES, G2_BYTES, PointFault, extend_from_raw, g2_from_raw};
@@ -285,7 +284,8 @@ mod tests {
     fn sample(k: u32, origin: SrsOrigin) -> Vec<u8> {
         let parts = dev::setup(k, dev::draw_secret(ChaCha20Rng::seed_from_u64(7)));
         let mut out = Cursor::new(Vec::new());
-        write(&mut out, &origin, k, &parts.powers, &parts.lagrange, &parts.tau_g2).expect("a vector takes all");
+        write(&mut out, &origin, k, &parts.powers, &parts.lagrange, &parts.tau_g2)
+            .expect("a vector takes all");
         out.into_inner()
     }
 

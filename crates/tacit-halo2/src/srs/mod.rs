@@ -34,8 +34,8 @@ use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use rand_core::RngCore;
 
 pub use ceremony::{CEREMONY_FILES, CeremonyFile};
-pub use points::PointFault;
 pub use file::SrsFileError;
+pub use points::PointFault;
 pub use ptau::{PtauError, PtauImport, read_ptau};
 pub use store::{Damaged, SrsEntry, SrsListing, SrsStore, StoreError};
 
@@ -318,7 +318,13 @@ impl VerifierSrs {
 
 impl fmt::Debug for VerifierSrs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifierSrs {{ k: {}, origin: {}, fingerprint: {} }}", self.k(), self.origin, self.fingerprint)
+        write!(
+            f,
+            "VerifierSrs {{ k: {}, origin: {}, fingerprint: {} }}",
+            self.k(),
+            self.origin,
+            self.fingerprint
+        )
     }
 }
 

@@ -8,9 +8,9 @@ use halo2_proofs::arithmetic::{best_multiexp, parallelize};
 use halo2_proofs::halo2curves::CurveAffine;
 use halo2_proofs::halo2curves::bn256::{Bn256, Fq, Fq2, Fr, G1Affine, G2Affine, G2Prepared};
 use halo2_proofs::halo2curves::ff::{BatchInvert as _, Field as _, PrimeField as _};
-use halo2_proofs::halo2curves::group::Curve as _;
 use halo2_proofs::halo2curves::group::cofactor::CofactorGroup as _;
 use halo2_proofs::halo2curves::group::prime::PrimeCurveAffine as _;
+use halo2_proofs::halo2curves::group::{Curve as _, Group as _};
 use halo2_proofs::halo2curves::pairing::{MillerLoopResult as _, MultiMillerLoop as _};
 use halo2_proofs::halo2curves::serde::SerdeObject;
 
@@ -136,7 +136,6 @@ pub(super) fn root_of_unity(k: u32) -> Fr {
 #[cfg(test)]
 mod tests {
     use halo2_proofs::halo2curves::bn256::{G1, G2};
-    use halo2_proofs::halo2curves::group::Group as _;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
 

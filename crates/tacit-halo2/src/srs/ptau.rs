@@ -34,15 +34,17 @@ use halo2_proofs::halo2curves::bn256::{Fr, G1Affine, G2Affine};
 use halo2_proofs::halo2curves::ff::{Field as _, FromUniformBytes as _, PrimeField as _};
 use halo2_proofs::halo2curves::group::prime::PrimeCurveAffine as _;
 
-use super::points::{Consistency, G1_BYTES, G2_BYTES, PointFault, extend_from_raw, g2_from_raw, root_of_unity};
+use super::points::{
+    Consistency, G1_BYTES, G2_BYTES, PointFault, extend_from_raw, g2_from_raw, root_of_unity,
+};
 use super::{MAX_K, SrsOrigin, SrsProgress, SrsStage};
 
 const MAGIC: [u8; 4] = *b"ptau";
 const VERSION: u32 = 1;
 /// The base field's prime, little-endian.
 const PRIME: [u8; 32] = [
-    0x47, 0xfd, 0x7c, 0xd8, 0x16, 0x8c, 0x20, 0x3c, 0x8d, 0xca, 0x71, 0x68, 0x91, 0x6a, 0x81, 0x97, 0x5d, 0x58,
-    0x81, 0x81, 0xb6, 0x45, 0x50, 0xb8, 0x29, 0xa0, 0x31, 0xe1, 0x72, 0x4e, 0x64, 0x30,
+    0x47, 0xfd, 0x7c, 0xd8, 0x16, 0x8c, 0x20, 0x3c, 0x8d, 0xca, 0x71, 0x68, 0x91, 0x6a, 0x81, 0x97, 0x5d,
+    0x58, 0x81, 0x81, 0xb6, 0x45, 0x50, 0xb8, 0x29, 0xa0, 0x31, 0xe1, 0x72, 0x4e, 0x64, 0x30,
 ];
 /// snarkjs's generator of the domain of `2^28` points is this to the power `(r - 1) / 2^28`.
 const SNARKJS_NON_RESIDUE: u64 = 5;
@@ -295,11 +297,7 @@ impl Found {
     }
 
     /// The checks that need everything, at a challenge drawn from the hash of the file.
-    fn finish(
-        self,
-        hash: &[u8; 64],
-        progress: &mut dyn FnMut(SrsProgress),
-    ) -> Result<PtauImport, PtauError> {
+    fn finish(self, hash: &[u8; 64], progress: &mut dyn FnMut(SrsProgress)) -> Result<PtauImport, PtauError> {
         let missing = |id| PtauError::MissingSection { id };
         let power = self.power.ok_or(missing(HEADER))?;
         let first = *self.powers.first().ok_or(missing(TAU_G1))?;
@@ -315,7 +313,8 @@ impl Found {
         }
         let total = 2 * n as u64;
         progress(SrsProgress { stage: SrsStage::Checking, done: 0, total });
-        let digest: [u8; 64] = Blake2b512::new_with_prefix(b"tacit/srs/check/1").chain_update(hash).finalize().into();
+        let digest: [u8; 64] =
+            Blake2b512::new_with_prefix(b"tacit/srs/check/1").chain_update(hash).finalize().into();
         let check = Consistency::new(Fr::from_uniform_bytes(&digest), n);
         if !check.powers_match(&self.powers, &tau_g2) {
             return Err(PtauError::Powers);
@@ -376,8 +375,9 @@ fn reorder(points: &[G1Affine], k: u32) -> Vec<G1Affine> {
 fn snarkjs_root_of_unity(k: u32) -> Fr {
     // (r - 1) / 2^28, by shifting the bytes of -1.
     let minus_one = num_limbs(-Fr::ONE);
-    let shifted: [u64; 4] =
-        std::array::from_fn(|i| minus_one[i] >> Fr::S | minus_one.get(i + 1).map_or(0, |x| x << (64 - Fr::S)));
+    let shifted: [u64; 4] = std::array::from_fn(|i| {
+        minus_one[i] >> Fr::S | minus_one.get(i + 1).map_or(0, |x| x << (64 - Fr::S))
+    });
     (k..Fr::S).fold(Fr::from(SNARKJS_NON_RESIDUE).pow_vartime(shifted), |root, _| root.square())
 }
 

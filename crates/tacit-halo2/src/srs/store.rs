@@ -12,7 +12,8 @@ use tempfile::NamedTempFile;
 use super::file::{self, Head, SrsFileError};
 use super::ptau::{PtauError, read_ptau};
 use super::{
-    MAX_K, Srs, SrsFingerprint, SrsOrigin, SrsParts, SrsPolicy, SrsProgress, SrsStage, VerifierSrs, dev, lagrange_of,
+    MAX_K, Srs, SrsFingerprint, SrsOrigin, SrsParts, SrsPolicy, SrsProgress, SrsStage, VerifierSrs, dev,
+    lagrange_of,
 };
 
 /// A folder of setups. Opening it reads nothing and makes nothing; a missing folder is an empty store, and is made
@@ -156,7 +157,13 @@ impl SrsStore {
         };
         let all = listing.entries.clone();
         listing.entries.sort_by_cached_key(|entry| {
-            (entry.origin.rank(), Reverse(largest(entry, &all)), entry.fingerprint, entry.k, entry.path.clone())
+            (
+                entry.origin.rank(),
+                Reverse(largest(entry, &all)),
+                entry.fingerprint,
+                entry.k,
+                entry.path.clone(),
+            )
         });
         listing.damaged.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(listing)
@@ -244,7 +251,8 @@ impl SrsStore {
         let mut largest = None;
         for (done, (k, lagrange)) in (0..).zip(&import.prepared) {
             progress(SrsProgress { stage: SrsStage::Writing, done, total });
-            largest = Some(self.write(&import.origin, *k, &import.powers[..1 << k], lagrange, &import.tau_g2)?);
+            largest =
+                Some(self.write(&import.origin, *k, &import.powers[..1 << k], lagrange, &import.tau_g2)?);
         }
         progress(SrsProgress { stage: SrsStage::Writing, done: total, total });
         largest.ok_or(StoreError::Missing { k: max_k, largest: None })
