@@ -299,8 +299,8 @@ impl Architecture {
                     shape = broadcast_shapes(&shape, &s)?;
                     let c = i128::from(*coefficient);
                     let (p, q) = (c.checked_mul(b.lo.into())?, c.checked_mul(b.hi.into())?);
-                    lo += p.min(q);
-                    hi += p.max(q);
+                    lo = lo.checked_add(p.min(q))?;
+                    hi = hi.checked_add(p.max(q))?;
                 }
                 Some((shape, lo, hi))
             }

@@ -36,6 +36,9 @@ pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, columns: &Columns) {
 /// Sets a row's linear gate from the slots already written; returns the accumulator's cell.
 pub(crate) fn close_row(sheet: &mut Sheet, row: usize, coefficients: &[Fr], constant: Fr, carry: Fr) -> Cell {
     let shape = sheet.shape();
+    if sheet.is_dry() {
+        return Cell { column: shape.acc(), row };
+    }
     let mut sum = constant;
     if carry != Fr::ZERO {
         sum += carry * sheet.value(Cell { column: shape.acc(), row: row - 1 });

@@ -10,6 +10,8 @@ pub(crate) mod poseidon;
 pub(crate) mod requant;
 pub(crate) mod table;
 
+use std::sync::LazyLock;
+
 use halo2_proofs::plonk::{
     Advice, Challenge, Column, ConstraintSystem, Expression, FirstPhase, Fixed, Instance, SecondPhase, Selector,
     VirtualCells,
@@ -138,7 +140,10 @@ pub(crate) fn fr(value: i64) -> Fr {
 
 /// `2^exponent` in the field, `exponent < 253`.
 pub(crate) fn power_of_two(exponent: u32) -> Fr {
-    Fr::from(2).pow_vartime([u64::from(exponent)])
+    static POWERS: LazyLock<Vec<Fr>> = LazyLock::new(|| {
+        std::iter::successors(Some(Fr::ONE), |p| Some(p.double())).take(253).collect()
+    });
+    POWERS[exponent as usize]
 }
 
 /// The low 128 bits of a field element's canonical form. Exact for the honest witness, whose offset values are
