@@ -1,1 +1,31 @@
-//! tacit-core
+//! What applications use: commit to a model, commit to a record, prove, verify; engines by name; files that are never
+//! half-written.
+//!
+//! ```text
+//! commit ──► Card + WeightsOpening
+//! commit_input ──► InputOpening
+//! prove_inference(model, card, opening, record) ──► Bundle
+//! verify(bundle, card) ──► Verdict
+//! ```
+//!
+//! Nothing here prints, reads the environment or asks the clock. Randomness comes from the caller, secrets are zeroised,
+//! and every error says which of the command's exit codes it means ([`Outcome`]) and what to do next
+//! ([`CoreError::advice`]).
+
+mod commit;
+mod error;
+pub mod files;
+mod folder;
+mod prove;
+mod statement;
+mod verify;
+
+pub use commit::{CommitRequest, commit, commit_input};
+pub use error::{CoreError, Outcome};
+pub use folder::DataFolder;
+pub use prove::{ProveInference, Proved, Record, prove_inference};
+pub use statement::statement;
+pub use verify::{Expectations, Verdict, verify};
+
+pub use tacit_halo2::srs;
+pub use tacit_relations::{Progress, Silent};

@@ -1,0 +1,192 @@
+//! One error type, with the outcome that it means and advice.
+
+use std::path::PathBuf;
+
+use tacit_claim::{
+    CardError, CardId, ClaimMismatch, Commitment, Context, EngineId, OpeningMismatch, RecordError,
+};
+use tacit_halo2::Halo2Error;
+use tacit_model::EvaluationError;
+use tacit_relations::{EngineError, LowerError, TraceError};
+
+/// What an error means for whoever asked: the command's exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The claim does not hold, or the proof was altered or made for something else. Exit code 1.
+    DoesNotHold,
+    /// Arguments, files or data cannot be used. Exit code 2.
+    Unusable,
+    /// Refused by policy. Exit code 3.
+    Policy,
+}
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file is already there.
+    #[error("{} already exists", .0.display())]
+    Exists(PathBuf),
+    /// A file larger than any of its kind.
+    #[error("{} has {actual} bytes; at most {max} are read", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Bytes read at most.
+        max: u64,
+        /// Bytes of the file.
+        actual: u64,
+    },
+    /// An engine that this build does not have, or that the card was not made for.
+    #[error("the {0} engine is not available: {1}")]
+    EngineUnavailable(EngineId, String),
+    /// No card could be made.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The model is not the one that the card commits to.
+    #[error("the model is not the one that card {0} commits to")]
+    OtherModel(CardId),
+    /// Hidden weights without opening.
+    #[error("the weights of card {0} are hidden, and no opening was given")]
+    NoOpening(CardId),
+    /// The opening does not open the card.
+    #[error(transparent)]
+    Opening(#[from] OpeningMismatch),
+    /// The record does not fit.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The model cannot be run.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    /// The model cannot be lowered.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// No trace.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The claim cannot be about the card.
+    #[error(transparent)]
+    Claim(#[from] ClaimMismatch),
+    /// A proof that is too large or empty.
+    #[error(transparent)]
+    Bundle(#[from] tacit_claim::BundleError),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// No setup for the circuit.
+    #[error("no setup for circuits of 2^{k} rows is installed")]
+    MissingSetup {
+        /// Base-2 logarithm of the rows.
+        k: u32,
+    },
+    /// Only the development setup fits.
+    #[error("the only installed setup for circuits of 2^{k} rows is the unsafe development one")]
+    OnlyDevSetup {
+        /// Base-2 logarithm of the rows.
+        k: u32,
+    },
+    /// The proof holds, under a setup that anybody can forge under.
+    #[error("the proof was made under the unsafe development setup: anybody can forge such proofs")]
+    DevSetup,
+    /// Another card than the one expected.
+    #[error("the card is {actual}, the expected one {expected}")]
+    UnexpectedCard {
+        /// The card that the caller pinned.
+        expected: CardId,
+        /// The card at hand.
+        actual: CardId,
+    },
+    /// Another record than the one expected.
+    #[error("the proof is about {}, not about the record committed to as {expected}",
+        actual.as_ref().map_or("a revealed record".to_owned(), |c| format!("the record committed to as {c}")))]
+    UnexpectedInput {
+        /// The commitment that the caller knows.
+        expected: Commitment,
+        /// The claim's.
+        actual: Option<Commitment>,
+    },
+    /// Another context than the one expected.
+    #[error("the proof was made for the context `{}`, not for `{}`", actual.as_str(), expected.as_str())]
+    UnexpectedContext {
+        /// The caller's context.
+        expected: Context,
+        /// The claim's.
+        actual: Context,
+    },
+    /// Public weights, and no model to check them with.
+    #[error("the claim takes the weights as public, and no model file was given to check them against")]
+    NoModel,
+    /// The model file given does not have the committed weights.
+    #[error("the model file does not have the weights that the card commits to")]
+    WeightsDiffer,
+    /// The proof is malformed or does not prove the claim.
+    #[error("{0}")]
+    DoesNotHold(String),
+}
+
+impl CoreError {
+    /// What it means.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Claim(_)
+            | Self::UnexpectedInput { .. }
+            | Self::UnexpectedContext { .. }
+            | Self::WeightsDiffer
+            | Self::DoesNotHold(_) => Outcome::DoesNotHold,
+            Self::OnlyDevSetup { .. } | Self::DevSetup | Self::UnexpectedCard { .. } => Outcome::Policy,
+            _ => Outcome::Unusable,
+        }
+    }
+
+    /// What to do next, where there is something to do.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Exists(_) => "choose another name, or pass --force to replace it".to_owned(),
+            Self::MissingSetup { k } => format!(
+                "import a ceremony file with `tacit srs import FILE.ptau` (power {k} or more), or make one for \
+                 development with `tacit srs unsafe-dev --k {k}`"
+            ),
+            Self::OnlyDevSetup { k } => format!(
+                "import a ceremony file of power {k} or more with `tacit srs import FILE.ptau`, or pass \
+                 --allow-dev-srs if this is development"
+            ),
+            Self::DevSetup => "pass --allow-dev-srs if this is development; otherwise ask for a proof under a \
+                               ceremony's setup"
+                .to_owned(),
+            Self::OtherModel(_) => "use the model file and the opening that the card was made with".to_owned(),
+            Self::NoOpening(_) => "pass --opening with the opening.secret that was written beside the card".to_owned(),
+            Self::UnexpectedCard { .. } => "do not trust this card unless its owner says that it replaces the other".to_owned(),
+            Self::Claim(m) if m.is_other_card() => "verify the proof against the card that it was made for".to_owned(),
+            Self::Claim(ClaimMismatch::WeightsHidden) => {
+                "commit to the model with --public-weights to reveal them".to_owned()
+            }
+            Self::NoModel => "pass --model with the public model file".to_owned(),
+            Self::Record(_) | Self::Evaluation(EvaluationError::OutOfRange { .. }) => {
+                "correct the record, or use a model whose schema declares a wider range".to_owned()
+            }
+            Self::UnexpectedInput { .. } | Self::UnexpectedContext { .. } | Self::DoesNotHold(_) => {
+                "do not rely on this proof".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl From<Halo2Error> for CoreError {
+    fn from(e: Halo2Error) -> Self {
+        match e {
+            Halo2Error::MissingSetup { k, .. } => Self::MissingSetup { k },
+            Halo2Error::RefusedSetup { k } => Self::OnlyDevSetup { k },
+            Halo2Error::Engine(e) => Self::Engine(e),
+        }
+    }
+}
