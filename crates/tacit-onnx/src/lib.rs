@@ -1,1 +1,87 @@
-//! tacit-onnx
+//! ONNX to a quantised Tacit model, through tract: the only crate that sees ONNX or tract.
+//!
+//! [`quantise`] reads a dense network of floats and returns a [`tacit_model::Model`] of exact integers together with a
+//! [`QuantiseReport`] that says what the integers cost in accuracy. [`probe`] says what a file holds, supported or not.
+//!
+//! 1. The protobuf is decoded within limits and walked into a small float graph of `f64` constants, one record wide.
+//!    Every constant is measured before it is read; whatever follows the logits is taken off.
+//! 2. tract runs the original operators on the calibration records, behind a boundary that turns a panic into an error.
+//!    The float graph must give the same numbers, or nothing is quantised.
+//! 3. Affine steps are folded into the dense layers, in `f64`.
+//! 4. The record's first step is planned from the schema's declared ranges alone; weights get a width and a binary scale
+//!    per tensor, activations one from what the calibration records reach, with headroom.
+//! 5. Roundings are chosen on calibration records, and the integer model is measured against tract's outputs.
+//!
+//! Records are schema integers (value · 10^decimals). Nothing here prints, and no file or variable is read.
+
+mod calibration;
+mod emit;
+mod equalise;
+mod error;
+mod fold;
+mod graph;
+mod guard;
+mod import;
+mod normalise;
+mod outputs;
+mod proto;
+mod quantise;
+mod reference;
+mod report;
+mod rounding;
+mod sklearn;
+mod tail;
+mod tensor;
+mod wire;
+
+pub use error::OnnxError;
+pub use outputs::{OnnxSummary, TensorInfo};
+pub use proto::MAX_FILE_BYTES;
+pub use quantise::{QuantiseOptions, float_logits, quantise};
+pub use report::{Accuracy, LayerReport, QuantiseReport};
+
+/// Operators that can be translated. `Softmax`, `LogSoftmax`, `Sigmoid`, `ArgMax` and `ai.onnx.ml.Normalizer` only at the
+/// end of a model, where they are left out; `Shape`, `Gather`, `Slice` and `Sqrt` only on constants and shapes.
+pub const SUPPORTED_OPERATORS: &[&str] = &[
+    "Add",
+    "ArgMax",
+    "BatchNormalization",
+    "Cast",
+    "Clip",
+    "Concat",
+    "Constant",
+    "Div",
+    "Dropout",
+    "Flatten",
+    "Gather",
+    "Gemm",
+    "Identity",
+    "LogSoftmax",
+    "MatMul",
+    "Mul",
+    "Neg",
+    "Relu",
+    "Reshape",
+    "Shape",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Transpose",
+    "Unsqueeze",
+    "ai.onnx.ml.LinearClassifier",
+    "ai.onnx.ml.LinearRegressor",
+    "ai.onnx.ml.Normalizer",
+    "ai.onnx.ml.Scaler",
+    "ai.onnx.ml.ZipMap",
+];
+
+/// Says what an ONNX file holds, supported or not.
+///
+/// # Errors
+/// [`OnnxError::TooLarge`], [`OnnxError::Malformed`] and [`OnnxError::Panic`]: the bytes are no usable ONNX file.
+pub fn probe(onnx: &[u8]) -> Result<OnnxSummary, OnnxError> {
+    Ok(outputs::summarise(&proto::decode(onnx)?))
+}

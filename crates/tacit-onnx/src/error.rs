@@ -1,0 +1,136 @@
+//! Why a model, a record set or a set of options is refused.
+
+use tacit_model::ModelFileError;
+
+use crate::SUPPORTED_OPERATORS;
+
+/// Why an ONNX file cannot be read, run or quantised. Texts name the node and say what to do.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OnnxError {
+    /// The file is larger than the limit.
+    #[error("the ONNX file has {bytes} bytes; at most {limit} are read")]
+    TooLarge {
+        /// Size of the file in bytes.
+        bytes: usize,
+        /// Largest size that is read.
+        limit: usize,
+    },
+    /// The bytes are no ONNX protobuf, or the file breaks a structural limit.
+    #[error("not a readable ONNX file: {0}")]
+    Malformed(String),
+    /// An operator that has no translation.
+    #[error(
+        "operator `{op}` (node `{node}`) is not supported; supported are: {}",
+        SUPPORTED_OPERATORS.join(", ")
+    )]
+    UnsupportedOperator {
+        /// Operator, with its domain unless it is the standard one.
+        op: String,
+        /// Node name, or its first output where it has none.
+        node: String,
+    },
+    /// A supported operator used in a way that has no translation.
+    #[error("node `{node}` ({op}): {what}")]
+    Node {
+        /// Node name, or its first output where it has none.
+        node: String,
+        /// Operator.
+        op: String,
+        /// What is wrong, and what to do where something can be done.
+        what: String,
+    },
+    /// A constant tensor that cannot be used.
+    #[error("constant tensor `{name}`: {what}")]
+    Tensor {
+        /// Tensor name.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The graph's inputs do not fit: exactly one numeric tensor is needed.
+    #[error("model input: {0}")]
+    Input(String),
+    /// No output, or more than one that could be the answer.
+    #[error("model output: {0}")]
+    Output(String),
+    /// The input tensor and the schema disagree.
+    #[error(
+        "the model's input `{input}` takes {model} values per sample; the schema names {schema} features"
+    )]
+    FeatureCount {
+        /// Input tensor name.
+        input: String,
+        /// Values per sample of the model.
+        model: usize,
+        /// Features of the schema.
+        schema: usize,
+    },
+    /// The number of outputs and the number of classes disagree.
+    #[error(
+        "the model has {outputs} outputs per sample; the schema names {classes} classes \
+         (one output goes with two classes or none)"
+    )]
+    ClassCount {
+        /// Outputs per sample.
+        outputs: usize,
+        /// Classes of the schema.
+        classes: usize,
+    },
+    /// No calibration record was given.
+    #[error("quantisation needs at least one calibration record")]
+    NoRecords,
+    /// A record with another number of values.
+    #[error("record {row}: {what}")]
+    Record {
+        /// Index of the record, from 0.
+        row: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// Labels that do not fit the records or the classes.
+    #[error("labels: {0}")]
+    Labels(String),
+    /// An option outside its range.
+    #[error("{option} is {value}; it must lie in {lo}..={hi}")]
+    Options {
+        /// Option name.
+        option: &'static str,
+        /// Value given.
+        value: u32,
+        /// Smallest value.
+        lo: u32,
+        /// Largest value.
+        hi: u32,
+    },
+    /// The reference run failed.
+    #[error("the reference run through tract failed: {0}")]
+    Reference(String),
+    /// A third-party parser or runtime panicked on this file.
+    #[error("the ONNX {stage} gave up on this file: {message}")]
+    Panic {
+        /// What was being done.
+        stage: &'static str,
+        /// The panic's message.
+        message: String,
+    },
+    /// This crate's reading of the model and tract's disagree: one of the two has a bug, so nothing is quantised.
+    #[error(
+        "this reading of the model and tract's differ by {difference} on record {row} (largest output: {magnitude}); \
+         please report the model"
+    )]
+    SelfCheck {
+        /// Index of the record, from 0.
+        row: usize,
+        /// Largest absolute difference of an output.
+        difference: f64,
+        /// Largest absolute output.
+        magnitude: f64,
+    },
+    /// A number overflowed: an infinite weight after folding, or an output that is not finite.
+    #[error("{0} is not finite")]
+    NotFinite(String),
+    /// The quantised model breaks a rule of the format.
+    #[error("the quantised model is refused: {0}")]
+    Model(#[from] ModelFileError),
+}

@@ -1,0 +1,339 @@
+//! The pipeline: read, check, fold, scale, round, measure.
+
+use tacit_model::{Architecture, Feature, Model, Schema};
+use tract_onnx::pb::tensor_proto::DataType;
+
+use crate::calibration::{Calibration, spread};
+use crate::emit::{Emitted, emit};
+use crate::equalise::equalise;
+use crate::error::OnnxError;
+use crate::fold::fold;
+use crate::graph::FloatGraph;
+use crate::import::{Imported, import};
+use crate::normalise;
+use crate::outputs::choose;
+use crate::proto::decode;
+use crate::reference::Reference;
+use crate::report::{Accuracy, QuantiseReport};
+use crate::sklearn;
+use crate::tail::{Tail, detach};
+use crate::tensor::max_abs;
+
+/// Records on which tract and this crate's reading of the model are compared.
+const CHECKED_RECORDS: usize = 256;
+/// Largest difference allowed between the two, relative to the largest output: room for 32-bit against 64-bit floats.
+const CHECK_TOLERANCE: f64 = 0.01;
+
+/// Widths and margins. All of them shape the public architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuantiseOptions {
+    /// Signed width of weights in bits, `2..=16`.
+    pub weight_bits: u8,
+    /// Signed width of activations in bits, `4..=24`.
+    pub activation_bits: u8,
+    /// Activations have room for `2^headroom_bits` times the largest value seen in calibration, `0..=8`.
+    pub headroom_bits: u8,
+    /// The same for the outputs, `0..=8`.
+    pub output_headroom_bits: u8,
+    /// Whether neurons may be balanced before rounding, where that lowers the error.
+    pub equalise: bool,
+    /// Name of the output to quantise, for files with several.
+    pub output: Option<String>,
+}
+
+impl Default for QuantiseOptions {
+    fn default() -> Self {
+        Self {
+            weight_bits: 8,
+            activation_bits: 16,
+            headroom_bits: 1,
+            output_headroom_bits: 2,
+            equalise: true,
+            output: None,
+        }
+    }
+}
+
+impl QuantiseOptions {
+    fn check(&self) -> Result<(), OnnxError> {
+        let within = |option, value: u8, lo: u8, hi: u8| match (lo..=hi).contains(&value) {
+            true => Ok(()),
+            false => Err(OnnxError::Options { option, value: value.into(), lo: lo.into(), hi: hi.into() }),
+        };
+        within("weight_bits", self.weight_bits, 2, 16)?;
+        within("activation_bits", self.activation_bits, 4, 24)?;
+        within("headroom_bits", self.headroom_bits, 0, 8)?;
+        within("output_headroom_bits", self.output_headroom_bits, 0, 8)
+    }
+}
+
+/// A float model up to its logits, with its reference.
+struct FloatModel {
+    graph: FloatGraph,
+    tail: Tail,
+    reference: Reference,
+}
+
+/// Reads `onnx` and quantises it: folded, scaled to `schema`'s ranges and calibrated on `calibration`.
+///
+/// `calibration` holds records of schema integers (value · 10^decimals, one per feature); values outside the declared ranges
+/// are clipped to them, for the float model as well, and counted. `labels`, if given, holds the index of each record's class. The result's outputs are the float model's logits: a final softmax
+/// or sigmoid is left out and named in the architecture.
+///
+/// The work is deterministic: the same arguments give the same model.
+///
+/// # Errors
+/// [`OnnxError`]; a file from anywhere may be given.
+pub fn quantise(
+    onnx: &[u8],
+    schema: &Schema,
+    calibration: &[Vec<i64>],
+    labels: Option<&[usize]>,
+    options: &QuantiseOptions,
+) -> Result<(Model, QuantiseReport), OnnxError> {
+    options.check()?;
+    check_records(schema, calibration, labels)?;
+    let (calibration, clipped_cells) = clipped(schema, calibration);
+    let calibration = &calibration[..];
+    let FloatModel { mut graph, tail, reference } = read(onnx, schema, options.output.as_deref())?;
+
+    let real = reals(schema, calibration);
+    let logits = reference.run(&real)?;
+    let reference_difference = self_check(&graph, &real, &logits)?;
+
+    fold(&mut graph)?;
+    let step = normalise::plan(&mut graph, schema, options.activation_bits);
+    let mut emitted = emit(&graph, &step, &Calibration::new(&graph, &step, calibration), options)?;
+    let mut equalised = false;
+    if options.equalise && equalise(&mut graph) {
+        let other = emit(&graph, &step, &Calibration::new(&graph, &step, calibration), options)?;
+        if other.error < emitted.error {
+            emitted = other;
+            equalised = true;
+        }
+    }
+
+    let Emitted { nodes, params, tensors, output_exponent, mut layers, width_bounds, .. } = emitted;
+    let architecture = Architecture {
+        schema: schema.clone(),
+        input_shape: graph.nodes[0].shape.clone(),
+        params,
+        nodes,
+        output_exponent,
+        output_scale: tail.scale,
+    };
+    let model = Model::new(architecture, tensors)?;
+    let mut measured = Measured::new(&model, labels);
+    for (row, (record, logits)) in calibration.iter().zip(&logits).enumerate() {
+        let values = model.run(record).map_err(|e| OnnxError::Record { row, what: e.to_string() })?.values;
+        for (layer, &(node, lo, hi)) in layers.iter_mut().zip(&width_bounds) {
+            layer.saturated += saturated(&model, &values, node, lo, hi);
+        }
+        measured.add(row, logits, values.last().map_or(&[], Vec::as_slice));
+    }
+    let report = QuantiseReport {
+        rows: calibration.len(),
+        clipped_cells,
+        float_accuracy: labels.map(|_| measured.float),
+        quantised_accuracy: labels.map(|_| measured.quantised),
+        agreement: (!schema.classes.is_empty()).then_some(measured.agreement),
+        max_error: measured.max_error,
+        rms_error: (measured.squares / measured.outputs.max(1) as f64).sqrt(),
+        largest_output: measured.largest,
+        reference_difference,
+        equalised,
+        output: tail.logits,
+        dropped: tail.dropped,
+        layers,
+    };
+    Ok((model, report))
+}
+
+/// The float model's logits on `records` of schema integers, run by tract: what [`quantise`] measures against.
+///
+/// One row of outputs per record, in the order of the model's output tensor. Nothing is clipped here.
+///
+/// # Errors
+/// [`OnnxError`]; a file from anywhere may be given.
+pub fn float_logits(
+    onnx: &[u8],
+    schema: &Schema,
+    records: &[Vec<i64>],
+    output: Option<&str>,
+) -> Result<Vec<Vec<f64>>, OnnxError> {
+    check_records(schema, records, None)?;
+    let model = read(onnx, schema, output)?;
+    model.reference.run(&reals(schema, records))
+}
+
+/// Schema integers as real numbers.
+fn reals(schema: &Schema, records: &[Vec<i64>]) -> Vec<Vec<f64>> {
+    let decimals: Vec<f64> = schema.features.iter().map(|f| f64::powi(10.0, f.decimals.into())).collect();
+    records.iter().map(|r| r.iter().zip(&decimals).map(|(&q, d)| q as f64 / d).collect()).collect()
+}
+
+/// Records with every value brought into its declared range, and how many values that changed.
+fn clipped(schema: &Schema, records: &[Vec<i64>]) -> (Vec<Vec<i64>>, usize) {
+    let mut cells = 0;
+    let mut clip = |(&v, f): (&i64, &Feature)| {
+        let inside = v.clamp(f.min, f.max);
+        cells += usize::from(inside != v);
+        inside
+    };
+    let records = records.iter().map(|r| r.iter().zip(&schema.features).map(&mut clip).collect()).collect();
+    (records, cells)
+}
+
+fn check_records(schema: &Schema, records: &[Vec<i64>], labels: Option<&[usize]>) -> Result<(), OnnxError> {
+    if records.is_empty() {
+        return Err(OnnxError::NoRecords);
+    }
+    for (row, record) in records.iter().enumerate() {
+        if record.len() != schema.features.len() {
+            let (values, features) = (record.len(), schema.features.len());
+            let what = format!("it has {values} values; the schema names {features} features");
+            return Err(OnnxError::Record { row, what });
+        }
+    }
+    let Some(labels) = labels else { return Ok(()) };
+    if labels.len() != records.len() {
+        return Err(OnnxError::Labels(format!("{} labels for {} records", labels.len(), records.len())));
+    }
+    if let Some(label) = labels.iter().find(|&&l| l >= schema.classes.len()) {
+        return Err(OnnxError::Labels(format!(
+            "class {label}, but the schema names {}",
+            schema.classes.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Reads a file up to its logits and prepares the reference run.
+fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel, OnnxError> {
+    let mut proto = decode(onnx)?;
+    let Some(graph) = &mut proto.graph else {
+        return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
+    };
+    let output = choose(graph, output)?;
+    sklearn::rewrite(graph)?;
+    let Imported { mut graph, input } = import(&proto, &output, onnx.len())?;
+    let features = schema.features.len();
+    if graph.nodes[0].len() != features {
+        return Err(OnnxError::FeatureCount {
+            input: input.name,
+            model: graph.nodes[0].len(),
+            schema: features,
+        });
+    }
+    if matches!(input.ty, DataType::Int32 | DataType::Int64)
+        && let Some(f) = schema.features.iter().find(|f| f.decimals > 0)
+    {
+        return Err(OnnxError::Input(format!(
+            "`{}` takes integers, but the schema gives feature `{}` {} decimals",
+            input.name, f.name, f.decimals
+        )));
+    }
+    let tail = detach(&mut graph)?;
+    let outputs = graph.nodes[graph.output].len();
+    let classes = schema.classes.len();
+    if classes != 0 && classes != outputs && !(classes == 2 && outputs == 1) {
+        return Err(OnnxError::ClassCount { outputs, classes });
+    }
+    let reference = Reference::new(proto, &input, &tail.logits, outputs)?;
+    Ok(FloatModel { graph, tail, reference })
+}
+
+/// Largest difference between tract's outputs and those of the own graph.
+fn self_check(graph: &FloatGraph, real: &[Vec<f64>], logits: &[Vec<f64>]) -> Result<f64, OnnxError> {
+    let magnitude = logits.iter().map(|l| max_abs(l)).fold(0.0, f64::max);
+    let mut largest = 0.0f64;
+    for row in spread(real.len(), CHECKED_RECORDS) {
+        let values = graph.evaluate(&real[row]);
+        let own = &values[graph.output];
+        let differences: Vec<f64> = own.iter().zip(&logits[row]).map(|(a, b)| a - b).collect();
+        let difference = max_abs(&differences);
+        if own.len() != logits[row].len() || difference > CHECK_TOLERANCE * magnitude + 1e-6 {
+            return Err(OnnxError::SelfCheck { row, difference, magnitude });
+        }
+        largest = largest.max(difference);
+    }
+    Ok(largest)
+}
+
+/// How many values a requantisation cut off for lack of width.
+fn saturated(model: &Model, values: &[Vec<i64>], node: usize, lo: bool, hi: bool) -> u64 {
+    let tacit_model::Op::Requant { x, shift, lo: low, hi: high } = &model.architecture().nodes[node].op
+    else {
+        return 0;
+    };
+    let cut = |v: &i64| {
+        let rounded = tacit_model::round_half_up_shift(*v, *shift);
+        (lo && rounded < *low) || (hi && rounded > *high)
+    };
+    values.get(x.0 as usize).map_or(0, |v| v.iter().filter(|v| cut(v)).count() as u64)
+}
+
+/// Running totals over the records.
+struct Measured<'a> {
+    architecture: &'a Architecture,
+    labels: Option<&'a [usize]>,
+    float: Accuracy,
+    quantised: Accuracy,
+    agreement: Accuracy,
+    max_error: f64,
+    squares: f64,
+    outputs: usize,
+    largest: f64,
+}
+
+impl<'a> Measured<'a> {
+    fn new(model: &'a Model, labels: Option<&'a [usize]>) -> Self {
+        let none = Accuracy { correct: 0, total: 0 };
+        Self {
+            architecture: model.architecture(),
+            labels,
+            float: none,
+            quantised: none,
+            agreement: none,
+            max_error: 0.0,
+            squares: 0.0,
+            outputs: 0,
+            largest: 0.0,
+        }
+    }
+
+    fn add(&mut self, row: usize, logits: &[f64], outputs: &[i64]) {
+        for (want, &q) in logits.iter().zip(outputs) {
+            let error = (self.architecture.output_value(q) - want).abs();
+            self.max_error = self.max_error.max(error);
+            self.squares += error * error;
+            self.outputs += 1;
+            self.largest = self.largest.max(want.abs());
+        }
+        let float = float_class(logits);
+        let Some(quantised) = self.architecture.predicted_class(outputs) else { return };
+        let count = |a: &mut Accuracy, right: bool| {
+            a.correct += usize::from(right);
+            a.total += 1;
+        };
+        count(&mut self.agreement, float == quantised);
+        if let Some(label) = self.labels.and_then(|l| l.get(row)) {
+            count(&mut self.float, float == *label);
+            count(&mut self.quantised, quantised == *label);
+        }
+    }
+}
+
+/// The class that real logits predict, by the rule of [`Architecture::predicted_class`].
+fn float_class(logits: &[f64]) -> usize {
+    if let [logit] = logits {
+        return usize::from(*logit > 0.0);
+    }
+    let mut best = 0;
+    for (i, v) in logits.iter().enumerate() {
+        if *v > logits[best] {
+            best = i;
+        }
+    }
+    best
+}

@@ -1,0 +1,111 @@
+//! What quantisation did and what it cost.
+
+/// Rows whose predicted class is the labelled one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accuracy {
+    /// Rows predicted right.
+    pub correct: usize,
+    /// Rows in all.
+    pub total: usize,
+}
+
+impl Accuracy {
+    /// Share of right rows, in `0.0..=1.0`; 0 of no rows.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        if self.total == 0 { 0.0 } else { self.correct as f64 / self.total as f64 }
+    }
+}
+
+/// One requantised step of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerReport {
+    /// Name of the ONNX node that it comes from.
+    pub name: String,
+    /// `dense`, `affine`, `sum`, `product` or `clamp`.
+    pub kind: &'static str,
+    /// Shape of the result per sample.
+    pub shape: Vec<usize>,
+    /// A real weight is the integer times `2^-weight_exponent`; `None` without weights.
+    pub weight_exponent: Option<i32>,
+    /// A real accumulator value is the integer times `2^-accumulator_exponent`.
+    pub accumulator_exponent: i32,
+    /// A real activation is the integer times `2^-exponent`.
+    pub exponent: i32,
+    /// Bits dropped between accumulator and activation.
+    pub shift: u8,
+    /// Smallest real value on the calibration records, before quantisation.
+    pub observed_min: f64,
+    /// Largest real value on the calibration records, before quantisation.
+    pub observed_max: f64,
+    /// Smallest real value that an activation can hold.
+    pub representable_min: f64,
+    /// Largest real value that an activation can hold.
+    pub representable_max: f64,
+    /// Values on the calibration records that were cut off for lack of width (not by a ReLU or clip).
+    pub saturated: u64,
+    /// Weights cut off at the largest magnitude.
+    pub clipped_weights: usize,
+    /// Biases that did not fit their width and were cut off: the layer is likely wrong.
+    pub clipped_biases: usize,
+}
+
+/// Float and quantised model side by side on the calibration records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuantiseReport {
+    /// Number of records.
+    pub rows: usize,
+    /// Values outside their declared range, clipped to it before either model saw them.
+    pub clipped_cells: usize,
+    /// Accuracy of the float model, run by tract; `None` without labels.
+    pub float_accuracy: Option<Accuracy>,
+    /// Accuracy of the quantised model; `None` without labels.
+    pub quantised_accuracy: Option<Accuracy>,
+    /// Rows where both predict the same class; `None` where the schema names no classes.
+    pub agreement: Option<Accuracy>,
+    /// Largest absolute difference of an output between float and quantised model.
+    pub max_error: f64,
+    /// Root mean square of that difference.
+    pub rms_error: f64,
+    /// Largest absolute output of the float model, to judge the errors by.
+    pub largest_output: f64,
+    /// Largest absolute difference between tract's outputs and this crate's own reading of the float model.
+    pub reference_difference: f64,
+    /// Whether neurons were balanced before rounding.
+    pub equalised: bool,
+    /// Name of the ONNX tensor that became the output (the logits).
+    pub output: String,
+    /// Names of the ONNX nodes after the logits that were left out.
+    pub dropped: Vec<String>,
+    /// Every requantised step, in order.
+    pub layers: Vec<LayerReport>,
+}
+
+impl QuantiseReport {
+    /// What deserves a look before anybody commits to the model, in sentences.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.clipped_cells > 0 {
+            out.push(format!(
+                "{} values of the calibration records lie outside the declared ranges and were clipped to them",
+                self.clipped_cells
+            ));
+        }
+        for layer in &self.layers {
+            if layer.clipped_biases > 0 {
+                out.push(format!(
+                    "layer `{}`: {} biases do not fit their width and were cut off; use wider weights or activations",
+                    layer.name, layer.clipped_biases
+                ));
+            }
+            if layer.saturated > 0 {
+                out.push(format!(
+                    "layer `{}`: {} values on the calibration records were cut off for lack of width",
+                    layer.name, layer.saturated
+                ));
+            }
+        }
+        out
+    }
+}
