@@ -6,7 +6,7 @@ use crate::layout::{Witness, lane_plan, lay_out};
 use crate::shape::{CircuitShape, MAX_K, MIN_K};
 
 /// Lookups per row that are tried.
-const SLOTS: [usize; 3] = [2, 4, 8];
+const SLOTS: [usize; 6] = [2, 3, 4, 5, 6, 8];
 /// Limbs wider than this make the table, not the rows, decide `k`.
 const MAX_LIMB_BITS: u32 = 12;
 
@@ -58,13 +58,10 @@ fn smallest(system: &RelationSystem, slots: usize) -> Option<CircuitShape> {
     None
 }
 
-/// Proving time in arbitrary units: rows times a weight per number of lookups, fitted on measured proofs of multilayer
-/// perceptrons (8 lookups a row are also charged for the two kilobytes that they add to a proof).
+/// Proving time in arbitrary units: rows times a weight per lookups in a row, fitted on measured proofs of multilayer
+/// perceptrons (some 260 + 33 · slots µs per row). Beyond six lookups a proof passes five kilobytes: that costs too.
 fn cost(shape: CircuitShape) -> u64 {
-    let per_row = match shape.slots {
-        0..=2 => 10,
-        3..=4 => 13,
-        _ => 24,
-    };
-    per_row << shape.k
+    let slots = shape.slots as u64;
+    let size = if slots > 6 { 3 } else { 0 };
+    (8 + slots + size) << shape.k
 }
