@@ -1,0 +1,77 @@
+//! Inference with hidden weights and a hidden record, both committed by Poseidon in the circuit: key generation, proof,
+//! verification; proof bytes and peak memory are printed. `cargo bench -p tacit-halo2 --bench inference`.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use rand_core::OsRng;
+use tacit_halo2::srs::{Srs, SrsPolicy};
+use tacit_halo2::{Halo2Engine, ProverKey, VerifierKey, plan, prove};
+use tacit_model::testing::{mlp, record};
+use tacit_relations::{
+    Assignment, Engine as _, Inference, Opening, Openings, Segment, Statement, TensorId, Trace, Visibility,
+    lower_inference, trace,
+};
+
+/// A statement about a perceptron of these layer sizes, with its witness.
+fn statement(sizes: &[usize]) -> (Statement, Trace, Openings) {
+    let model = mlp(sizes, 8, 16, 1);
+    let claim = Inference { samples: 1, input: Visibility::Hidden, output: Visibility::Public };
+    let system = lower_inference(model.architecture(), claim).expect("the model is well-formed");
+    let given = Assignment {
+        weights: model.weights().tensors().to_vec(),
+        input: vec![record(model.architecture(), 1)],
+        public: vec![],
+    };
+    let trace = trace(&system, &given).expect("the witness fits");
+    let engine = Halo2Engine::open(std::path::Path::new(""), SrsPolicy::NoDev);
+    let mut openings = Openings::new();
+    let mut commitments = BTreeMap::new();
+    for segment in [Segment::Weights, Segment::Input] {
+        let opening = Opening([segment as u8 + 1; 32]);
+        let tensors: BTreeMap<TensorId, &[i64]> = system.segment(segment).map(|id| (id, trace.tensor(id))).collect();
+        let commitment = engine.commit(&system, segment, &tensors, &opening).expect("values fit their widths");
+        commitments.insert(segment, commitment);
+        openings.insert(segment, opening);
+    }
+    let public = system.segment(Segment::Public).map(|id| (id, trace.tensor(id).to_vec())).collect();
+    (Statement { system, binding: [1; 32], commitments, public }, trace, openings)
+}
+
+/// Peak resident memory of this process so far, in MiB, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib / 1024)
+}
+
+fn inference(c: &mut Criterion) {
+    for (name, sizes) in [("medical 30-32-16-2", &[30usize, 32, 16, 2][..]), ("digits 64-64-32-10", &[64, 64, 32, 10])] {
+        let (statement, trace, openings) = statement(sizes);
+        let shape = plan(&statement.system).expect("small enough");
+        let srs = Srs::unsafe_dev(shape.k, OsRng);
+        let key = ProverKey::generate(srs.params(), &statement.system, shape).expect("the circuit fits");
+        let verifier = key.verifier_key();
+        let prove = || prove::prove(srs.params(), &key, &statement, &trace, &openings, &mut OsRng).expect("it holds");
+        let proof = prove();
+        println!("{name}: {shape:?}, proof {} bytes, peak memory {:?} MiB", proof.len(), peak_memory());
+        let mut group = c.benchmark_group(name);
+        group.sample_size(10);
+        group.bench_function("plan", |b| b.iter(|| plan(black_box(&statement.system))));
+        group.bench_function("proving key", |b| {
+            b.iter(|| ProverKey::generate(srs.params(), &statement.system, shape).expect("the circuit fits"));
+        });
+        group.bench_function("verifying key", |b| {
+            b.iter(|| VerifierKey::generate(srs.params(), &statement.system, shape).expect("the circuit fits"));
+        });
+        group.bench_function("prove", |b| b.iter(prove));
+        group.bench_function("verify", |b| {
+            b.iter(|| prove::verify(srs.params(), &verifier, &statement, black_box(&proof)).expect("it holds"));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, inference);
+criterion_main!(benches);
