@@ -115,6 +115,8 @@ fn trim(model: &mut pb::ModelProto, input: &Input, logits: &str, batch: usize) {
     let mut nodes: Vec<pb::NodeProto> =
         nodes.into_iter().enumerate().filter(|(i, _)| kept.next_if_eq(i).is_some()).map(|(_, n)| n).collect();
     for node in &mut nodes {
+        // Names need not be unique in ONNX but must be in tract, which falls back on the output's name.
+        node.name.clear();
         node.doc_string.clear();
     }
     let mut initializer = std::mem::take(&mut graph.initializer);

@@ -10,6 +10,8 @@ pub(crate) struct Layer<'a, F> {
     pub(crate) bias_of: &'a dyn Fn(usize) -> usize,
     /// Exponent of the inputs.
     pub(crate) input_exponent: i32,
+    /// Rows and columns of a dense layer's weight; `None` for an elementwise one.
+    pub(crate) dense: Option<(usize, usize)>,
     /// Integer inputs of the tuning records.
     pub(crate) inputs: &'a [&'a [f64]],
     /// Real outputs wanted, after the clamp.
@@ -37,8 +39,14 @@ pub(crate) struct Rounded {
 
 /// Exponents stay within this magnitude; real weights beyond 2^±200 make no model.
 const MAX_EXPONENT: f64 = 200.0;
-/// Records needed before the mean error says something about the model and not about the records.
-const MIN_RECORDS_FOR_CORRECTION: usize = 32;
+/// Records needed before fitting anything says something about the model and not about the records.
+const MIN_RECORDS_FOR_FITTING: usize = 64;
+/// Most multiplications to compute or use a Gram matrix.
+const MAX_GRAM_WORK: usize = 1 << 30;
+/// Weight of the nearest integers against the records, relative to the inputs' mean square.
+const RIDGE: f64 = 0.01;
+/// Passes over a column's weights.
+const SWEEPS: usize = 8;
 /// Records that must reach a neuron before its mean error is corrected.
 const MIN_ACTIVE: usize = 8;
 
@@ -70,57 +78,77 @@ fn to_width(v: f64, bits: u8) -> (i64, bool) {
     }
 }
 
+/// How a candidate is derived from the real weights.
+#[derive(Clone, Copy)]
+struct Candidate<'a> {
+    exponent: i32,
+    /// Real corrections, per bias.
+    correction: Option<&'a [f64]>,
+    /// How inputs vary together, to let errors of weights cancel.
+    gram: Option<&'a Gram>,
+}
+
 impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
-    /// Tries scales around the one that just holds the largest weight, with and without correcting the mean error by the
-    /// biases, and keeps what errs least (in the mean square) on the tuning records.
+    /// Tries scales around the one that just holds the largest weight, nearest rounding and rounding by [`Gram`], biases as
+    /// they are and corrected by the mean error, and keeps what errs least (in the mean square).
+    ///
+    /// Corrections are fitted on every other record and compared on the rest, so that they do not fit the records alone.
     pub(crate) fn round(&self) -> Rounded {
         let top = ((1i64 << (self.weight_bits - 1)) - 1) as f64;
         let largest = crate::tensor::max_abs(self.weight);
+        let nearest = |exponent| Candidate { exponent, correction: None, gram: None };
         let Some(fit) = fitting_exponent(largest, top) else {
             // All weights are 0: the scale matters for the biases alone.
-            return self.at(if self.weight.is_empty() { 0 } else { self.weight_bits.into() }, None).0;
+            return self.at(nearest(if self.weight.is_empty() { 0 } else { self.weight_bits.into() }));
         };
+        let fitted = self.inputs.len() >= MIN_RECORDS_FOR_FITTING;
+        let gram = self.dense.filter(|_| fitted).and_then(|(k, n)| self.gram(k, n));
         let mut best: Option<(f64, Rounded)> = None;
         let mut consider = |error: f64, rounded: Rounded| {
-            let better =
-                best.as_ref().is_none_or(|(e, b)| (rounded.clipped_biases, error) < (b.clipped_biases, *e));
-            if better {
+            if best.as_ref().is_none_or(|(e, b)| (rounded.clipped_biases, error) < (b.clipped_biases, *e)) {
                 best = Some((error, rounded));
             }
         };
         for exponent in [fit, fit + 1, fit + 2, fit - 1] {
-            let (plain, error, mean) = self.measured(exponent, None);
-            consider(error, plain);
-            if self.bias.is_some() && self.inputs.len() >= MIN_RECORDS_FOR_CORRECTION {
-                let (corrected, error, _) = self.measured(exponent, Some(&mean));
-                consider(error, corrected);
+            for gram in [None, gram.as_ref()] {
+                let candidate = Candidate { exponent, correction: None, gram };
+                let rounded = self.at(candidate);
+                if fitted && self.bias.is_some() {
+                    let mean = self.mean_error(&rounded);
+                    let corrected = self.at(Candidate { correction: Some(&mean), ..candidate });
+                    consider(self.error(&corrected), corrected);
+                }
+                consider(self.error(&rounded), rounded);
             }
         }
         // A coarser scale makes room for biases that do not fit.
         let mut exponent = fit - 2;
         while best.as_ref().is_some_and(|(_, b)| b.clipped_biases > 0) && exponent > fit - 6 {
-            let (rounded, error, _) = self.measured(exponent, None);
+            let rounded = self.at(nearest(exponent));
             if best.as_ref().is_none_or(|(_, b)| rounded.clipped_biases < b.clipped_biases) {
-                best = Some((error, rounded));
+                best = Some((self.error(&rounded), rounded));
             }
             exponent -= 1;
         }
-        best.map_or_else(|| self.at(fit, None).0, |(_, rounded)| rounded)
+        best.map_or_else(|| self.at(nearest(fit)), |(_, rounded)| rounded)
     }
 
-    /// The integers at a scale, with `correction` (real, per bias) added to the biases.
-    fn at(&self, exponent: i32, correction: Option<&[f64]>) -> (Rounded, Vec<f64>) {
-        let scale = exp2(exponent);
+    /// The integers of a candidate.
+    fn at(&self, candidate: Candidate<'_>) -> Rounded {
+        let Candidate { exponent, correction, gram } = candidate;
+        let scaled: Vec<f64> = self.weight.iter().map(|w| w * exp2(exponent)).collect();
         let mut clipped_weights = 0;
-        let weight: Vec<i64> = self
-            .weight
+        let mut weight: Vec<i64> = scaled
             .iter()
             .map(|w| {
-                let (q, cut) = to_width(w * scale, self.weight_bits);
+                let (q, cut) = to_width(*w, self.weight_bits);
                 clipped_weights += usize::from(cut);
                 q
             })
             .collect();
+        if let Some(gram) = gram {
+            gram.descend(&scaled, &mut weight, (1i64 << (self.weight_bits - 1)) - 1);
+        }
         let bias_scale = exp2(exponent + self.input_exponent);
         let mut clipped_biases = 0;
         let bias = self.bias.map(|b| {
@@ -134,35 +162,138 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
                 })
                 .collect::<Vec<i64>>()
         });
-        let real = weight.iter().map(|&w| w as f64).collect();
-        (Rounded { weight, bias, weight_exponent: exponent, clipped_weights, clipped_biases }, real)
+        Rounded { weight, bias, weight_exponent: exponent, clipped_weights, clipped_biases }
     }
 
-    /// The integers at a scale, their squared error, and the mean of (wanted − got) per bias before the clamp.
-    fn measured(&self, exponent: i32, correction: Option<&[f64]>) -> (Rounded, f64, Vec<f64>) {
-        let (rounded, weight) = self.at(exponent, correction);
-        let unit = exp2(-exponent - self.input_exponent);
+    /// Calls `f(bias index, wanted, got before the clamp)` for the outputs of every record in `rows`.
+    fn compare(
+        &self,
+        rounded: &Rounded,
+        rows: impl Iterator<Item = usize>,
+        mut f: impl FnMut(usize, f64, f64),
+    ) {
+        let weight: Vec<f64> = rounded.weight.iter().map(|&w| w as f64).collect();
+        let unit = exp2(-rounded.weight_exponent - self.input_exponent);
+        for row in rows {
+            let outputs = (self.apply)(self.inputs[row], &weight);
+            for (i, (acc, want)) in outputs.into_iter().zip(self.targets[row]).enumerate() {
+                let (j, bias) = match &rounded.bias {
+                    Some(b) => ((self.bias_of)(i), b[(self.bias_of)(i)]),
+                    None => (0, 0),
+                };
+                f(j, *want, (acc + bias as f64) * unit);
+            }
+        }
+    }
+
+    /// Records that corrections are fitted on.
+    fn fitting_rows(&self) -> impl Iterator<Item = usize> {
+        (0..self.inputs.len()).step_by(2)
+    }
+
+    /// Squared error after the clamp, on the records that nothing was fitted on.
+    fn error(&self, rounded: &Rounded) -> f64 {
         let (lo, hi) = self.clamp;
-        let mut error = 0.0;
-        let biases = rounded.bias.as_ref().map_or(0, Vec::len);
-        let (mut sums, mut counts) = (vec![0.0; biases], vec![0usize; biases]);
-        for (x, wanted) in self.inputs.iter().zip(self.targets) {
-            for (i, (acc, want)) in (self.apply)(x, &weight).into_iter().zip(*wanted).enumerate() {
-                let j = (self.bias_of)(i);
-                let bias = rounded.bias.as_ref().map_or(0, |b| b[j]);
-                let got = (acc + bias as f64) * unit;
-                let difference = want - got.max(lo).min(hi);
-                error += difference * difference;
-                // Where the wanted value is clamped, it says nothing about the value before the clamp.
-                if biases > 0 && *want > lo && *want < hi {
-                    sums[j] += want - got;
-                    counts[j] += 1;
+        let mut sum = 0.0;
+        let skip = usize::from(self.inputs.len() >= MIN_RECORDS_FOR_FITTING);
+        let rows = (skip..self.inputs.len()).step_by(1 + skip);
+        self.compare(rounded, rows, |_, want, got| sum += (want - got.max(lo).min(hi)).powi(2));
+        sum
+    }
+
+    /// Mean of wanted − got per bias before the clamp.
+    fn mean_error(&self, rounded: &Rounded) -> Vec<f64> {
+        let (lo, hi) = self.clamp;
+        let biases = rounded.bias.as_ref().map_or(1, Vec::len);
+        let mut totals = vec![(0.0, 0usize); biases];
+        self.compare(rounded, self.fitting_rows(), |j, want, got| {
+            // Where the wanted value is clamped, it says nothing about the value before the clamp.
+            if want > lo && want < hi {
+                totals[j].0 += want - got;
+                totals[j].1 += 1;
+            }
+        });
+        totals.into_iter().map(|(sum, n)| if n < MIN_ACTIVE { 0.0 } else { sum / n as f64 }).collect()
+    }
+
+    /// The Gram matrix of the inputs, `None` where that would be too much work.
+    fn gram(&self, k: usize, n: usize) -> Option<Gram> {
+        let rows: Vec<&[f64]> = self.fitting_rows().flat_map(|r| self.inputs[r].chunks_exact(k)).collect();
+        let work = k.checked_mul(k)?.checked_mul(n.max(rows.len()))?;
+        (work <= MAX_GRAM_WORK).then(|| Gram::new(&rows, k, self.bias.is_some()))
+    }
+}
+
+/// `XᵀX` of a layer's inputs `X`: the squared error of a column's weights with errors `e` is `eᵀ(XᵀX)e`.
+///
+/// Inputs of real data vary together, so that an error of one weight can be cancelled by that of another. Starting from
+/// the nearest integers, single weights are moved to their other neighbour while that lowers the error (coordinate
+/// descent; the objective is that of Frantar et al., "GPTQ", 2022).
+struct Gram {
+    k: usize,
+    products: Vec<f64>,
+}
+
+impl Gram {
+    /// `centred` where biases take up the inputs' means.
+    fn new(rows: &[&[f64]], k: usize, centred: bool) -> Self {
+        let mut mean = vec![0.0; k];
+        if centred {
+            for row in rows {
+                for (m, x) in mean.iter_mut().zip(*row) {
+                    *m += x / rows.len() as f64;
                 }
             }
         }
-        let mean =
-            sums.iter().zip(&counts).map(|(s, &n)| if n < MIN_ACTIVE { 0.0 } else { s / n as f64 }).collect();
-        (rounded, error, mean)
+        let mut products = vec![0.0; k * k];
+        for row in rows {
+            let x: Vec<f64> = row.iter().zip(&mean).map(|(x, m)| x - m).collect();
+            for (a, line) in x.iter().zip(products.chunks_exact_mut(k)) {
+                for (p, b) in line.iter_mut().zip(&x) {
+                    *p += a * b;
+                }
+            }
+        }
+        // What the records leave open is held near the nearest integers.
+        let diagonal: f64 = products.iter().step_by(k + 1).sum();
+        let ridge = RIDGE * diagonal / k as f64 + f64::MIN_POSITIVE;
+        products.iter_mut().step_by(k + 1).for_each(|p| *p += ridge);
+        Self { k, products }
+    }
+
+    /// Moves weights (`k` rows, `top` their largest magnitude) next to the wanted values `scaled`.
+    fn descend(&self, scaled: &[f64], weight: &mut [i64], top: i64) {
+        let k = self.k;
+        let n = weight.len() / k;
+        for column in 0..n {
+            let mut errors: Vec<f64> =
+                (0..k).map(|j| weight[j * n + column] as f64 - scaled[j * n + column]).collect();
+            let mut gradient: Vec<f64> = self
+                .products
+                .chunks_exact(k)
+                .map(|line| line.iter().zip(&errors).map(|(p, e)| p * e).sum())
+                .collect();
+            for _ in 0..SWEEPS {
+                let mut moved = false;
+                for j in 0..k {
+                    let line = &self.products[j * k..(j + 1) * k];
+                    let step = if gradient[j] > 0.0 { -1.0 } else { 1.0 };
+                    let gain = 2.0 * step * gradient[j] + line[j];
+                    let w = weight[j * n + column] + step as i64;
+                    if gain < 0.0 && (errors[j] + step).abs() < 1.0 && w.abs() <= top {
+                        weight[j * n + column] = w;
+                        errors[j] += step;
+                        for (g, p) in gradient.iter_mut().zip(line) {
+                            *g += step * p;
+                        }
+                        moved = true;
+                    }
+                }
+                if !moved {
+                    break;
+                }
+            }
+        }
     }
 }
 

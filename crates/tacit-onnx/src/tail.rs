@@ -59,6 +59,7 @@ pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
                 }
                 TailOp::Pair { first, second } => {
                     scale = OutputScale::SigmoidLogit;
+                    passed.extend([*second, *first].map(|id| graph.nodes[id].name.clone()));
                     complement(graph, *first, *second).ok_or_else(|| {
                         fail(graph, at, "only the pair [1 - p, p] of a sigmoid's probabilities can be joined")
                     })?

@@ -113,6 +113,15 @@ pub(crate) fn import(model: &pb::ModelProto, output: &str, file_bytes: usize) ->
     for i in kept {
         importer.node(&graph.node[i])?;
     }
+    let numbers = MAX_TOTAL_ELEMENTS - importer.value_budget;
+    if input.batch.unwrap_or(1).saturating_mul(numbers.max(elements(&input.shape).unwrap_or(1)))
+        > MAX_TOTAL_ELEMENTS
+    {
+        return Err(OnnxError::Input(format!(
+            "`{}` fixes too many samples; export the model with an open sample axis",
+            input.name
+        )));
+    }
     match importer.values.get(output) {
         Some(Value::Computed { id, .. }) => {
             let graph = FloatGraph { output: *id, nodes: importer.nodes };

@@ -1,0 +1,239 @@
+//! Every supported operator against onnxruntime (through `expected.json`) and tract; every refusal against its text.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use support::{expected, onnx, records, refused, schema};
+use tacit_model::OutputScale;
+use tacit_onnx::{OnnxError, QuantiseOptions, SUPPORTED_OPERATORS, float_logits, probe, quantise};
+
+fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x - y).abs() <= tolerance)
+}
+
+#[test]
+fn float_logits_are_those_of_onnxruntime() {
+    for (name, e) in expected() {
+        let got = float_logits(&onnx(&name), &e.schema(), &e.integers(), None)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        for (row, want) in got.iter().zip(&e.outputs) {
+            let magnitude = want.iter().fold(1.0f64, |m, v| m.max(v.abs()));
+            assert!(close(row, want, 1e-4 * magnitude), "{name}: {row:?} instead of {want:?}");
+        }
+    }
+}
+
+#[test]
+fn quantised_logits_approximate_the_float_ones() {
+    for (name, e) in expected() {
+        let schema = e.schema();
+        let calibration = records(&schema, 200, 7);
+        let (model, report) =
+            quantise(&onnx(&name), &schema, &calibration, None, &QuantiseOptions::default())
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+        // 8-bit weights in up to four layers.
+        let tolerance = 0.02 * report.largest_output;
+        assert!(report.max_error <= tolerance, "{name}: {} of {}", report.max_error, report.largest_output);
+        assert!(report.warnings().is_empty(), "{name}: {:?}", report.warnings());
+        for (record, want) in e.integers().iter().zip(&e.outputs) {
+            let output = model.run(record).unwrap().output().to_vec();
+            let real: Vec<f64> = output.iter().map(|&q| model.architecture().output_value(q)).collect();
+            assert!(close(&real, want, tolerance), "{name}: {real:?} instead of {want:?}");
+        }
+        // Wider weights come closer.
+        let wide = QuantiseOptions { weight_bits: 16, ..QuantiseOptions::default() };
+        let (_, report) = quantise(&onnx(&name), &schema, &calibration, None, &wide).unwrap();
+        let tolerance = 0.001 * report.largest_output;
+        assert!(
+            report.max_error <= tolerance,
+            "{name} wide: {} of {}",
+            report.max_error,
+            report.largest_output
+        );
+    }
+}
+
+#[test]
+fn every_record_in_range_evaluates() {
+    for (name, e) in expected() {
+        let schema = e.schema();
+        // Calibrated on two small records only: the rest saturates rather than fails.
+        let small = vec![vec![0; e.features], vec![1; e.features]];
+        let (model, _) = quantise(&onnx(&name), &schema, &small, None, &QuantiseOptions::default())
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        for record in records(&schema, 50, 3) {
+            model.run(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn refusals_say_why() {
+    for (name, text) in refused() {
+        let schema = schema(4, 4, -20_000, 20_000, 0);
+        let error =
+            quantise(&onnx(&name), &schema, &records(&schema, 5, 1), None, &QuantiseOptions::default())
+                .err()
+                .unwrap_or_else(|| panic!("{name} was accepted"));
+        assert!(error.to_string().contains(&text), "{name}: {error}");
+    }
+}
+
+#[test]
+fn an_unsupported_operator_is_named_with_its_node_and_the_alternatives() {
+    let schema = schema(4, 4, -20_000, 20_000, 0);
+    let error = float_logits(&onnx("unsupported_tanh"), &schema, &[vec![0; 4]], None).unwrap_err();
+    assert_eq!(error, OnnxError::UnsupportedOperator { op: "Tanh".into(), node: "Tanh_r".into() });
+    for op in SUPPORTED_OPERATORS {
+        assert!(error.to_string().contains(op), "{op}");
+    }
+}
+
+#[test]
+fn every_supported_operator_has_a_fixture() {
+    let mut seen = BTreeSet::new();
+    for name in expected().keys() {
+        seen.extend(probe(&onnx(name)).unwrap().operators.into_iter().map(|(op, _)| op));
+    }
+    let missing: Vec<&&str> = SUPPORTED_OPERATORS.iter().filter(|op| !seen.contains(**op)).collect();
+    assert!(missing.is_empty(), "no fixture for {missing:?}");
+}
+
+#[test]
+fn what_follows_the_logits_is_left_out_and_recorded() {
+    for (name, scale, dropped) in [
+        ("softmax", OutputScale::SoftmaxLogits, 1),
+        ("log_softmax", OutputScale::SoftmaxLogits, 1),
+        ("softmax_opset_11", OutputScale::SoftmaxLogits, 1),
+        ("sigmoid", OutputScale::SigmoidLogit, 1),
+        ("sigmoid_flattened", OutputScale::SigmoidLogit, 2),
+        ("arg_max", OutputScale::Plain, 1),
+        ("label_and_scores", OutputScale::SoftmaxLogits, 1),
+        ("sklearn_mlp_binary", OutputScale::SigmoidLogit, 3),
+        ("sklearn_logistic", OutputScale::SigmoidLogit, 1),
+        ("sklearn_mlp_three", OutputScale::SoftmaxLogits, 1),
+        ("one_against_rest", OutputScale::SigmoidLogit, 2),
+        ("mlp", OutputScale::Plain, 0),
+    ] {
+        let schema = expected()[name].schema();
+        let calibration = records(&schema, 20, 1);
+        let (model, report) =
+            quantise(&onnx(name), &schema, &calibration, None, &QuantiseOptions::default()).unwrap();
+        assert_eq!(model.architecture().output_scale, scale, "{name}");
+        assert_eq!(report.dropped.len(), dropped, "{name}: {:?}", report.dropped);
+    }
+}
+
+#[test]
+fn folding_leaves_one_operator_per_dense_layer() {
+    use tacit_model::Op;
+    for (name, dense, nodes) in [
+        ("scaler_sub_div", 1, 3),
+        ("batchnorm_before_relu", 2, 5),
+        ("batchnorm_after_relu", 2, 5),
+        ("batchnorm_first", 1, 3),
+        ("reversed_sub", 1, 3),
+        ("scaler_between_shapes", 1, 5),
+        ("batchnorm_channels", 1, 4),
+        ("relu_before_flatten", 2, 6),
+        ("sklearn_mlp_binary", 2, 5),
+    ] {
+        let schema = expected()[name].schema();
+        let calibration = records(&schema, 20, 1);
+        let (model, _) =
+            quantise(&onnx(name), &schema, &calibration, None, &QuantiseOptions::default()).unwrap();
+        let architecture = model.architecture();
+        let count = architecture.nodes.iter().filter(|n| matches!(n.op, Op::MatMul { .. })).count();
+        assert_eq!((count, architecture.nodes.len()), (dense, nodes), "{name}: {:?}", architecture.nodes);
+    }
+}
+
+#[test]
+fn an_output_can_be_chosen() {
+    let schema = schema(4, 4, -20_000, 20_000, 3);
+    let calibration = records(&schema, 20, 1);
+    for (output, lowest) in [("out", -1.0), ("second", 0.0)] {
+        let options = QuantiseOptions { output: Some(output.to_owned()), ..QuantiseOptions::default() };
+        let (_, report) = quantise(&onnx("two_outputs"), &schema, &calibration, None, &options).unwrap();
+        assert_eq!(report.output, output);
+        assert!(report.layers[0].representable_min <= lowest);
+    }
+    let options = QuantiseOptions { output: Some("third".to_owned()), ..QuantiseOptions::default() };
+    let error = quantise(&onnx("two_outputs"), &schema, &calibration, None, &options).unwrap_err();
+    assert!(matches!(error, OnnxError::Output(_)), "{error}");
+}
+
+#[test]
+fn arguments_that_do_not_fit_are_refused() {
+    let good = QuantiseOptions::default();
+    let bytes = onnx("mlp");
+    let classes = schema(4, 4, -20_000, 20_000, 3);
+    let rows = records(&classes, 3, 1);
+    let labels = vec![0, 1, 2, 0, 1];
+    quantise(&bytes, &classes, &rows, Some(&labels), &good).unwrap();
+    type Check = fn(&OnnxError) -> bool;
+    let run = |schema: &_, rows: &[Vec<i64>], labels: Option<&[usize]>, options: &_, check: Check| {
+        let error = quantise(&bytes, schema, rows, labels, options).unwrap_err();
+        assert!(check(&error), "{error}");
+    };
+    run(&classes, &[], None, &good, |e| matches!(e, OnnxError::NoRecords));
+    run(&classes, &[vec![0; 3]], None, &good, |e| matches!(e, OnnxError::Record { row: 0, .. }));
+    run(&classes, &rows, Some(&labels[1..]), &good, |e| matches!(e, OnnxError::Labels(_)));
+    run(&classes, &rows, Some(&[3; 5]), &good, |e| matches!(e, OnnxError::Labels(_)));
+    let five = schema(5, 4, -20_000, 20_000, 3);
+    run(&five, &[vec![0; 5]], None, &good, |e| {
+        matches!(e, OnnxError::FeatureCount { model: 4, schema: 5, .. })
+    });
+    let two = schema(4, 4, -20_000, 20_000, 2);
+    run(&two, &rows, None, &good, |e| matches!(e, OnnxError::ClassCount { outputs: 3, classes: 2 }));
+    for options in [
+        QuantiseOptions { weight_bits: 1, ..good.clone() },
+        QuantiseOptions { weight_bits: 17, ..good.clone() },
+        QuantiseOptions { activation_bits: 25, ..good.clone() },
+        QuantiseOptions { headroom_bits: 9, ..good.clone() },
+    ] {
+        run(&classes, &rows, None, &options, |e| matches!(e, OnnxError::Options { .. }));
+    }
+}
+
+#[test]
+fn values_outside_their_range_are_clipped_and_counted() {
+    let schema = schema(4, 4, -20_000, 20_000, 0);
+    let mut rows = records(&schema, 10, 1);
+    rows[3][1] = 30_000;
+    rows[4][0] = -30_000;
+    let (_, report) = quantise(&onnx("mlp"), &schema, &rows, None, &QuantiseOptions::default()).unwrap();
+    assert_eq!(report.clipped_cells, 2);
+    assert_eq!(report.warnings().len(), 1);
+}
+
+#[test]
+fn the_same_arguments_give_the_same_model() {
+    let e = &expected()["residual"];
+    let calibration = records(&e.schema(), 50, 5);
+    let make = || {
+        let options = QuantiseOptions::default();
+        quantise(&onnx("residual"), &e.schema(), &calibration, None, &options).unwrap().0.to_bytes()
+    };
+    assert_eq!(make(), make());
+}
+
+#[test]
+fn a_summary_lists_inputs_outputs_and_operators() {
+    let summary = probe(&onnx("unsupported_tanh")).unwrap();
+    assert_eq!(summary.inputs[0].name, "record");
+    assert_eq!(summary.inputs[0].element_type, Some("FLOAT"));
+    assert_eq!(summary.inputs[0].shape, Some(vec![None, Some(4)]));
+    assert_eq!(summary.chosen_output.as_deref(), Some("out"));
+    assert_eq!(summary.operators, [("Gemm".to_owned(), 2), ("Tanh".to_owned(), 1)]);
+    assert_eq!(summary.unsupported, ["Tanh"]);
+    assert_eq!(summary.opset, 17);
+    assert_eq!(summary.constants, 6 * 4 + 6 + 3 * 6 + 3);
+    // Only what the scores depend on has to be supported.
+    let summary = probe(&onnx("sklearn_mlp_binary")).unwrap();
+    assert!(summary.operators.iter().any(|(op, _)| op == "ai.onnx.ml.ArrayFeatureExtractor"));
+    assert!(summary.unsupported.is_empty(), "{:?}", summary.unsupported);
+}
