@@ -201,6 +201,9 @@ pub fn verify(
     if params.k() != key.shape.k {
         return Err(EngineError::new("the setup is of another size than the key").into());
     }
+    if proof.len() != key.proof_len() {
+        return Err(Refused::Malformed(format!("it has {} bytes, not {}", proof.len(), key.proof_len())));
+    }
     let instance = instance_column(statement)?;
     let mut transcript = CanonicalRead::new(proof);
     // The library returns errors for bad proofs; the fence is for what it does not foresee.

@@ -227,7 +227,7 @@ impl Srs {
     }
 
     /// The same setup for `2^k` rows, `k` at most [`Self::k`]: the first powers, and their Lagrange basis by a
-    /// Fourier transform over the group, which takes about half a second at `k = 10` and 11 s at `k = 14`.
+    /// Fourier transform over the group, which takes half a second at `k = 10` and ten or more at `k = 14` (two cores).
     ///
     /// # Panics
     ///

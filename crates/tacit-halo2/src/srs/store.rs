@@ -180,7 +180,7 @@ impl SrsStore {
     }
 
     /// Loads the setup for `2^k` rows that the policy prefers. Where only a larger one is there, computes the Lagrange
-    /// basis (about half a second at `k = 10`, 11 s at `k = 14`, unless it is a development setup) and keeps it.
+    /// basis ([`Srs::downsized`] says how long that takes; a development setup is made anew instead) and keeps it.
     ///
     /// # Errors
     ///
@@ -224,7 +224,8 @@ impl SrsStore {
     /// largest size kept.
     ///
     /// Files prepared for phase 2, as the published ones are, bring their Lagrange bases with them, and every size from
-    /// 8 up is kept. For others the largest basis is computed (see [`SrsStore::load`] for the time it takes).
+    /// 8 up is kept. For others the largest basis is computed, which takes ten seconds or more from `k = 14` on: `snarkjs powersoftau
+    /// prepare phase2` beforehand spares every importer that.
     ///
     /// # Errors
     ///
