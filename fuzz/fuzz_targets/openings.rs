@@ -1,0 +1,12 @@
+//! Readers of secret files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    if let Ok(opening) = tacit_claim::WeightsOpening::from_bytes(data) {
+        assert_eq!(&**opening.to_bytes(), data);
+    }
+    if let Ok(opening) = tacit_claim::InputOpening::from_bytes(data) {
+        assert_eq!(&**opening.to_bytes(), data);
+    }
+    let _ = tacit_claim::OwnerKey::from_text(data);
+});
