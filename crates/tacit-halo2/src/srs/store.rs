@@ -278,18 +278,20 @@ impl SrsStore {
         if !(1..=MAX_K).contains(&k) {
             return Err(StoreError::K { found: k });
         }
-        let entries = self.info()?.entries;
+        let SrsListing { entries, damaged } = self.info()?;
         let accepted = |e: &SrsEntry| policy.accepts(&e.origin, &e.fingerprint);
         if let Some(entry) = entries.iter().find(|e| e.k >= k && accepted(e)) {
             return Ok(entry.clone());
         }
-        match entries.iter().find(|e| e.k >= k) {
-            Some(entry) => Err(StoreError::RefusedByPolicy { k, origin: entry.origin }),
-            None => {
-                let largest = entries.iter().filter(|e| accepted(e)).map(|e| e.k).max();
-                Err(StoreError::Missing { k, largest })
-            }
+        if let Some(entry) = entries.iter().find(|e| e.k >= k) {
+            return Err(StoreError::RefusedByPolicy { k, origin: entry.origin });
         }
+        // A damaged file may be the one that is missed.
+        if let Some(Damaged { path, error }) = damaged.into_iter().next() {
+            return Err(StoreError::File { path, source: error });
+        }
+        let largest = entries.iter().filter(|e| accepted(e)).map(|e| e.k).max();
+        Err(StoreError::Missing { k, largest })
     }
 
     /// Writes a file whole or not at all.
