@@ -55,8 +55,9 @@ pub(crate) fn lane_plan(system: &RelationSystem) -> LanePlan {
             if spec.segment != Segment::Weights {
                 continue;
             }
+            // By identity: a bias may be the very same view of the same matrix, and is another use of it.
             let right = matches!(r, Relation::Contraction { a, c, .. }
-                if c == v && a.tensor != id && c.axes[0].len == 1 && c.is_identity(spec.len()));
+                if std::ptr::eq(c, v) && a.tensor != id && c.axes[0].len == 1 && c.is_identity(spec.len()));
             if right {
                 plan.owner.entry(id).or_insert(index);
             } else {
@@ -190,10 +191,8 @@ impl Layout<'_> {
             self.bind(cell);
         }
         // Commitments are bound when their digests are computed; their instance rows come next.
-        self.next_instance += Segment::COMMITTED
-            .into_iter()
-            .filter(|s| self.system.segment(*s).next().is_some())
-            .count();
+        self.next_instance +=
+            Segment::COMMITTED.into_iter().filter(|s| self.system.segment(*s).next().is_some()).count();
     }
 
     /// Cells for what no relation defines: committed tensors outside the lane, and public tensors of the claim.
@@ -228,7 +227,13 @@ impl Layout<'_> {
             let cells = if spec.segment == Segment::Constant {
                 spec.constant.iter().map(|v| self.constant(fr(*v))).collect()
             } else {
-                // The result of a contraction: pinned by the contraction's check.
+                // The result of a contraction: pinned by the contraction's check. Nothing pins any other tensor here.
+                let pinned = self
+                    .system
+                    .relations()
+                    .iter()
+                    .any(|r| matches!(r, Relation::Contraction { y, .. } if *y == id));
+                assert!(pinned, "tensor {} is read before it has cells", id.0);
                 let values: Vec<Fr> = (0..spec.len()).map(|i| fr(self.witness.get(id, i))).collect();
                 linear::free_cells(&mut self.sheet, &values)
             };
@@ -409,9 +414,8 @@ impl Layout<'_> {
                 let a_cells: Vec<Cell> =
                     (0..depth).map(|k| self.seen(a, (batch * rows + row) * depth + k)).collect();
                 let at = |n: usize| (batch * rows + row) * columns + n;
-                let minus: Vec<Cell> = (0..columns)
-                    .map(|n| bias.as_ref().map_or(zero, |view| self.seen(view, at(n))))
-                    .collect();
+                let minus: Vec<Cell> =
+                    (0..columns).map(|n| bias.as_ref().map_or(zero, |view| self.seen(view, at(n)))).collect();
                 if let (Some(packer), None) = (packer.as_deref_mut(), &bound) {
                     contraction::begin(&mut self.sheet, Some(packer));
                     let rows: Vec<usize> = (0..depth)
@@ -481,7 +485,8 @@ impl Layout<'_> {
                     count: part.tensors.iter().map(|id| self.system.tensor(*id).len()).sum(),
                 })
                 .collect();
-            let tree = TreeShape::new(&shapes).expect("a system's widths are within 1..=62 and its sizes are bounded");
+            let tree = TreeShape::new(&shapes)
+                .expect("a system's widths are within 1..=62 and its sizes are bounded");
             let zero = self.constant(Fr::ZERO);
             let mut level = Vec::with_capacity(tree.leaf_count);
             for ((_, elements), shape) in parts.iter().zip(&shapes) {
@@ -495,7 +500,12 @@ impl Layout<'_> {
                     .map(|group| poseidon::hash8(&mut self.sheet, zero, &std::array::from_fn(|i| group[i])))
                     .collect();
             }
-            let salt = self.witness.salts.iter().find(|(s, _)| *s == segment).map_or([Fr::ZERO; 2], |(_, s)| s.lanes());
+            let salt = self
+                .witness
+                .salts
+                .iter()
+                .find(|(s, _)| *s == segment)
+                .map_or([Fr::ZERO; 2], |(_, s)| s.lanes());
             let salt = linear::free_cells(&mut self.sheet, &salt);
             let (tag, meta) = (self.constant(domain.tag()), self.constant(tree.meta()));
             let digest = poseidon::hash8(

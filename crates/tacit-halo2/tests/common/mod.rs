@@ -1,0 +1,134 @@
+//! What the tests share: relation systems built by hand, honest and forged traces, statements, the mock prover.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod arithmetic;
+pub mod builder;
+pub mod recorder;
+pub mod systems;
+
+use std::collections::BTreeMap;
+
+use halo2_proofs::dev::{MockProver, VerifyFailure};
+use halo2curves::bn256::Fr;
+use tacit_digest::{Domain, Part, Salt};
+use tacit_halo2::prove::{circuit, instance_column};
+use tacit_halo2::{CircuitShape, TacitCircuit};
+use tacit_relations::{
+    Assignment, Commitment, Opening, Openings, RelationSystem, Segment, Statement, Trace, check, trace,
+};
+
+/// A relation system with an honest witness.
+#[derive(Clone)]
+pub struct Case {
+    pub name: String,
+    pub given: Assignment,
+    pub statement: Statement,
+    pub trace: Trace,
+    pub openings: Openings,
+}
+
+impl Case {
+    /// Traces `system` and states what the trace shows.
+    pub fn new(name: impl Into<String>, system: RelationSystem, given: Assignment) -> Self {
+        let name = name.into();
+        let trace = trace(&system, &given).unwrap_or_else(|e| panic!("{name}: {e}"));
+        check(&system, &trace).unwrap_or_else(|e| panic!("{name}: the checker refuses an honest trace: {e}"));
+        let openings = openings(&system);
+        let statement = statement(system, &trace, &openings);
+        Self { name, given, statement, trace, openings }
+    }
+
+    pub fn system(&self) -> &RelationSystem {
+        &self.statement.system
+    }
+
+    pub fn shape(&self) -> CircuitShape {
+        tacit_halo2::plan(self.system()).unwrap_or_else(|e| panic!("{}: {e}", self.name))
+    }
+
+    /// The circuit of the honest witness in the planned shape.
+    pub fn circuit(&self) -> TacitCircuit {
+        circuit(&self.statement, self.shape(), &self.trace, &self.openings)
+            .unwrap_or_else(|e| panic!("{}: {e}", self.name))
+    }
+
+    /// The circuit that a prover with another trace builds for `statement`.
+    pub fn circuit_of(&self, statement: &Statement, trace: &Trace) -> TacitCircuit {
+        circuit(statement, self.shape(), trace, &self.openings)
+            .unwrap_or_else(|e| panic!("{}: {e}", self.name))
+    }
+}
+
+/// Salts for every committed segment of a system.
+pub fn openings(system: &RelationSystem) -> Openings {
+    Segment::COMMITTED
+        .into_iter()
+        .filter(|s| system.segment(*s).next().is_some())
+        .map(|s| (s, Opening([0x51 + s as u8; 32])))
+        .collect()
+}
+
+/// The statement that `trace` makes true: commitments by the native digest, public values of the trace.
+pub fn statement(system: RelationSystem, trace: &Trace, openings: &Openings) -> Statement {
+    let commitments = openings
+        .iter()
+        .map(|(segment, opening)| (*segment, commitment(&system, *segment, trace, opening)))
+        .collect();
+    let public: BTreeMap<_, _> =
+        system.segment(Segment::Public).map(|id| (id, trace.tensor(id).to_vec())).collect();
+    Statement { system, binding: [9; 32], commitments, public }
+}
+
+/// The native digest of one segment.
+pub fn commitment(system: &RelationSystem, segment: Segment, trace: &Trace, opening: &Opening) -> Commitment {
+    let domain = match segment {
+        Segment::Weights => Domain::Weights,
+        Segment::Input => Domain::Input,
+        Segment::Output => Domain::Output,
+        other => panic!("{other:?} is not committed"),
+    };
+    let parts: Vec<(u8, Vec<i64>)> = system
+        .parts(segment)
+        .iter()
+        .map(|p| (p.width, p.tensors.iter().flat_map(|id| trace.tensor(*id).to_vec()).collect()))
+        .collect();
+    let parts: Vec<Part<'_>> = parts.iter().map(|(width, values)| Part { width: *width, values }).collect();
+    let digest =
+        tacit_digest::digest(domain, &parts, &Salt::from_bytes(opening.0)).expect("values fit their width");
+    Commitment(digest.to_bytes().to_vec())
+}
+
+/// Runs the mock prover. A proving library that panics has not accepted.
+pub fn mock(circuit: &TacitCircuit, statement: &Statement) -> Result<(), Vec<VerifyFailure>> {
+    mock_prover(circuit, statement).verify()
+}
+
+pub fn mock_prover(circuit: &TacitCircuit, statement: &Statement) -> MockProver<Fr> {
+    let instance = instance_column(statement).expect("commitments of this engine");
+    MockProver::run(circuit.sheet().shape().k, circuit, vec![instance]).expect("the circuit fits")
+}
+
+/// Demands that the mock prover accepts.
+#[track_caller]
+pub fn accepted(name: &str, circuit: &TacitCircuit, statement: &Statement) {
+    if let Err(failures) = mock(circuit, statement) {
+        for failure in failures.iter().take(5) {
+            eprintln!("{failure}");
+        }
+        panic!("{name}: {} constraints fail for an honest witness", failures.len());
+    }
+}
+
+/// Whether two circuits hold the same first-phase values: then what differs between their traces is nothing that the
+/// circuit reads.
+pub fn same_cells(a: &TacitCircuit, b: &TacitCircuit) -> bool {
+    let (a, b) = (a.sheet(), b.sheet());
+    let cells = a.written_cells();
+    cells == b.written_cells() && cells.iter().all(|c| a.cell_value(*c) == b.cell_value(*c))
+}
+
+/// Threads for work that can be split.
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    use rayon::prelude::*;
+    items.par_iter().map(f).collect()
+}
