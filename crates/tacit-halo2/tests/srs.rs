@@ -351,6 +351,8 @@ fn store_prefers_what_the_policy_prefers() {
     assert!(matches!(listing.damaged[0].error, SrsFileError::Length { .. }));
     let error = store.load(8, &SrsPolicy::NoDev, &mut quiet());
     assert!(matches!(error, Err(StoreError::File { path, .. }) if path == imported.path));
+    let error = store.load(12, &SrsPolicy::AllowDev, &mut quiet());
+    assert!(matches!(error, Err(StoreError::File { path, .. }) if path.ends_with("srs-mine-3.bin")));
     let names: Vec<_> =
         fs::read_dir(store.folder()).expect("a folder").map(|f| f.expect("a file").file_name()).collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().contains("tmp")), "{names:?}");
