@@ -49,7 +49,7 @@ impl Halo2Engine {
         self.srs.load_verifier(k, &self.policy).map_err(|e| setup_error(k, e))
     }
 
-    /// The proving key of `system`: from the cache, or made and kept. Also says whether it had to be made.
+    /// The proving key of `system`, from the cache or made and kept, and the setup it belongs to.
     ///
     /// # Errors
     /// [`Halo2Error`].
@@ -64,7 +64,7 @@ impl Halo2Engine {
             .load(shape.k, &self.policy, &mut |p| progress.stage(&format!("setup: {:?} {} of {}", p.stage, p.done, p.total)))
             .map_err(|e| setup_error(shape.k, e))?;
         let digest = system.digest();
-        if let Some(key) = self.keys.prover(digest, *srs.fingerprint()) {
+        if let Some(key) = self.keys.prover(digest, *srs.fingerprint()).filter(|key| key.shape == shape) {
             return Ok((key, srs));
         }
         progress.stage("making the proving key (once per architecture)");
