@@ -1,10 +1,8 @@
 //! Poseidon's parameters for widths 2 to 17, as circomlib has them.
 //!
-//! They are embedded as `parameters.bin`: for each width in turn the round constants (round by round, `width` each)
-//! and then the MDS matrix (row by row), every element as 32 canonical little-endian bytes. The crate `poseidon-rs`
-//! carries the same numbers as decimal strings, which take about 80 ms to parse, against 25 µs here; the test
-//! `embedded_table_is_that_of_poseidon_rs` (in `tests/poseidon_rs.rs`) regenerates the file from that crate and
-//! requires the same bytes. Each width is decoded once, when it is first asked for.
+//! They come from the crate `poseidon-rs`, which carries them as decimal strings that take some 80 ms to parse. The build
+//! script makes a table of them: for each width in turn the round constants (round by round, `width` each) and then the MDS
+//! matrix (row by row), every element as 32 canonical little-endian bytes. Each width is decoded once, when first asked for.
 
 use std::sync::OnceLock;
 
@@ -23,7 +21,7 @@ const WIDTHS: usize = MAX_WIDTH - MIN_WIDTH + 1;
 /// Bytes of one field element in the table.
 const ELEMENT: usize = 32;
 
-static TABLE: &[u8; table_len()] = include_bytes!("parameters.bin");
+static TABLE: &[u8; table_len()] = include_bytes!(concat!(env!("OUT_DIR"), "/parameters.bin"));
 
 /// The parameters of one width: what a circuit needs to lay the permutation out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +94,7 @@ fn decode(width: usize) -> Parameters {
     let (chunks, _) = TABLE[start..start + elements(width) * ELEMENT].as_chunks::<ELEMENT>();
     let mut values = chunks.iter().map(|bytes| {
         Option::<Fr>::from(Fr::from_bytes(bytes))
-            .expect("parameters.bin is canonical: a test compares it with poseidon-rs")
+            .expect("the build script writes canonical elements")
     });
     let round_constants = values.by_ref().take((FULL_ROUNDS + partial_rounds) * width).collect();
     let mds = (0..width).map(|_| values.by_ref().take(width).collect()).collect();

@@ -69,15 +69,13 @@ pub enum DigestError {
         /// The width found.
         width: u8,
     },
-    /// A value does not fit its part's width.
-    #[error("value {value} at index {index} of part {part} does not fit {width} signed bits")]
+    /// A value does not fit its part's width. The value, which may be hidden, is not shown.
+    #[error("the value at index {index} of part {part} does not fit {width} signed bits")]
     OutOfWidth {
         /// Position of the part.
         part: usize,
         /// Position of the value within the part.
         index: usize,
-        /// The value.
-        value: i64,
         /// The declared width in bits.
         width: u8,
     },
@@ -155,7 +153,6 @@ pub fn leaves(parts: &[Part<'_>]) -> Result<Vec<Fr>, DigestError> {
                 offsets.push(offset_binary(value, width).ok_or(DigestError::OutOfWidth {
                     part: part_index,
                     index,
-                    value,
                     width,
                 })?);
             }
@@ -316,12 +313,12 @@ mod tests {
         let bad = Part { width: 8, values: &[0, 0, 128] };
         assert_eq!(
             leaves(&[good, bad]),
-            Err(DigestError::OutOfWidth { part: 1, index: 2, value: 128, width: 8 })
+            Err(DigestError::OutOfWidth { part: 1, index: 2, width: 8 })
         );
         let long: Vec<i64> = (0..100).map(|i| if i == 70 { -200 } else { 0 }).collect();
         assert_eq!(
             leaves(&[Part { width: 8, values: &long }]),
-            Err(DigestError::OutOfWidth { part: 0, index: 70, value: -200, width: 8 })
+            Err(DigestError::OutOfWidth { part: 0, index: 70, width: 8 })
         );
         for width in [0, 65, 255] {
             assert_eq!(

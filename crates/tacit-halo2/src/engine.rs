@@ -158,9 +158,8 @@ impl Engine for Halo2Engine {
             .collect();
         let parts: Vec<Part<'_>> = parts.iter().map(|(width, values)| Part { width: *width, values }).collect();
         let salt = Salt::from_bytes(opening.0);
-        // The digest's own error would show the value.
         let digest = tacit_digest::digest(domain, &parts, &salt)
-            .map_err(|_| EngineError::new(format!("a value of the {segment:?} segment does not fit its width")))?;
+            .map_err(|e| EngineError::new(format!("the {segment:?} segment cannot be committed: {e}")))?;
         Ok(Commitment(digest.to_bytes().to_vec()))
     }
 
