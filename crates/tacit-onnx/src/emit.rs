@@ -310,16 +310,15 @@ impl Emitter<'_> {
 
     /// A value at its own scale or, where that is finer than `exponent`, at `exponent`.
     fn at_most(&mut self, i: ValueId, exponent: i32) -> Result<Quantised, OnnxError> {
-        let q = self.quantised(i)?;
-        let Ok(shift @ 1..) = u8::try_from(q.exponent - exponent) else { return Ok(q) };
+        let mut q = self.quantised(i)?;
         let top = self.top();
-        let (shift, lo, hi) = (shift.min(60), -top - 1, top);
-        let id = self.push(Op::Requant { x: q.id, shift, lo, hi });
-        Ok(Quantised {
-            id,
-            exponent: q.exponent - i32::from(shift),
-            values: requantised(q.values, shift, lo, hi),
-        })
+        let (lo, hi) = (-top - 1, top);
+        while let Ok(shift @ 1..) = u8::try_from((q.exponent - exponent).min(60)) {
+            let id = self.push(Op::Requant { x: q.id, shift, lo, hi });
+            let values = requantised(q.values, shift, lo, hi);
+            q = Quantised { id, exponent: q.exponent - i32::from(shift), values };
+        }
+        Ok(q)
     }
 
     fn combined(
@@ -354,7 +353,9 @@ impl Emitter<'_> {
         // A bound of the clamp is reached and never exceeded, so it needs no headroom.
         let magnitude =
             (seen_hi.abs() * room).min(clamp_hi.abs()).max((seen_lo.abs() * room).min(clamp_lo.abs()));
-        let exponent = fitting_exponent(magnitude, top as f64).unwrap_or(0).min(acc.exponent);
+        // Where calibration saw only zeros, as many bits are dropped as the weights brought in.
+        let unseen = acc.exponent - i32::from(self.options.weight_bits);
+        let exponent = fitting_exponent(magnitude, top as f64).unwrap_or(unseen).min(acc.exponent);
         let shift = u8::try_from(acc.exponent - exponent).ok().filter(|&s| s <= 60).ok_or_else(|| {
             self.fail(i, "its values are too small beside what it computes with; no scale fits both")
         })?;

@@ -10,15 +10,16 @@ use crate::graph::{FloatGraph, FloatOp, ValueId};
 
 /// Passes over all pairs of layers; more change nothing visible.
 const SWEEPS: usize = 8;
-/// Largest factor of one pass, so that activations keep their 16 bits.
+/// Largest factor of a neuron over all passes, so that the layer's activations, which share a scale too, keep their bits.
 const MAX_FACTOR: f64 = 16.0;
 
 /// Balances every pair of layers; `false` where there is none.
 pub(crate) fn equalise(graph: &mut FloatGraph) -> bool {
     let pairs = pairs(graph);
+    let mut factors = vec![Vec::new(); pairs.len()];
     for _ in 0..SWEEPS {
-        for &(first, second) in &pairs {
-            balance(graph, first, second);
+        for (&(first, second), factors) in pairs.iter().zip(&mut factors) {
+            balance(graph, first, second, factors);
         }
     }
     !pairs.is_empty()
@@ -42,7 +43,8 @@ fn pairs(graph: &FloatGraph) -> Vec<(ValueId, ValueId)> {
     pairs
 }
 
-fn balance(graph: &mut FloatGraph, first: ValueId, second: ValueId) {
+/// One pass over the neurons of `first`; `factors` holds the product of each neuron's factors so far.
+fn balance(graph: &mut FloatGraph, first: ValueId, second: ValueId, factors: &mut Vec<f64>) {
     let (before, after) = graph.nodes.split_at_mut(second);
     let (Some(a), Some(b)) = (before.get_mut(first), after.first_mut()) else { return };
     let (FloatOp::MatMul { weight: w1, bias, .. }, FloatOp::MatMul { weight: w2, .. }) =
@@ -51,6 +53,7 @@ fn balance(graph: &mut FloatGraph, first: ValueId, second: ValueId) {
         return;
     };
     let n = w1.shape[1];
+    factors.resize(n, 1.0);
     let mut incoming = vec![0.0f64; n];
     for row in w1.data.chunks_exact(n) {
         for (m, w) in incoming.iter_mut().zip(row) {
@@ -63,7 +66,9 @@ fn balance(graph: &mut FloatGraph, first: ValueId, second: ValueId) {
         if incoming[j] == 0.0 || outgoing == 0.0 {
             continue;
         }
-        let c = (outgoing / incoming[j]).sqrt().clamp(1.0 / MAX_FACTOR, MAX_FACTOR);
+        let wanted = factors[j] * (outgoing / incoming[j]).sqrt();
+        let c = wanted.clamp(1.0 / MAX_FACTOR, MAX_FACTOR) / factors[j];
+        factors[j] *= c;
         row.iter_mut().for_each(|w| *w /= c);
         w1.data.iter_mut().skip(j).step_by(n).for_each(|w| *w *= c);
         if let Some(b) = bias {

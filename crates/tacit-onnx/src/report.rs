@@ -46,7 +46,8 @@ pub struct LayerReport {
     pub saturated: u64,
     /// Weights cut off at the largest magnitude.
     pub clipped_weights: usize,
-    /// Biases that did not fit their width and were cut off: the layer is likely wrong.
+    /// Biases that did not fit their width and were cut off. Below zero before a ReLU that changes nothing: the bias still
+    /// outweighs everything that the weights can add.
     pub clipped_biases: usize,
 }
 
@@ -95,7 +96,7 @@ impl QuantiseReport {
         for layer in &self.layers {
             if layer.clipped_biases > 0 {
                 out.push(format!(
-                    "layer `{}`: {} biases do not fit their width and were cut off; use wider weights or activations",
+                    "layer `{}`: {} biases do not fit their width and were cut off; see whether the error is acceptable",
                     layer.name, layer.clipped_biases
                 ));
             }

@@ -41,6 +41,10 @@ pub(crate) struct Rounded {
 const MAX_EXPONENT: f64 = 200.0;
 /// Records needed before fitting anything says something about the model and not about the records.
 const MIN_RECORDS_FOR_FITTING: usize = 64;
+/// Most bits of weight precision given up to make room for biases.
+const MAX_COARSER: i32 = 6;
+/// What the squared error of a scale that cuts weights off is multiplied with before comparing.
+const CLIPPING_PENALTY: f64 = 2.0;
 /// Most multiplications to compute or use a Gram matrix.
 const MAX_GRAM_WORK: usize = 1 << 30;
 /// Weight of the nearest integers against the records, relative to the inputs' mean square.
@@ -92,7 +96,8 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
     /// Tries scales around the one that just holds the largest weight, nearest rounding and rounding by [`Gram`], biases as
     /// they are and corrected by the mean error, and keeps what errs least (in the mean square).
     ///
-    /// Corrections are fitted on every other record and compared on the rest, so that they do not fit the records alone.
+    /// Corrections are fitted on every other record and compared on all, and a scale that cuts weights off has to be
+    /// clearly better, so that rare records keep their outputs.
     pub(crate) fn round(&self) -> Rounded {
         let top = ((1i64 << (self.weight_bits - 1)) - 1) as f64;
         let largest = crate::tensor::max_abs(self.weight);
@@ -104,8 +109,10 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
         let fitted = self.inputs.len() >= MIN_RECORDS_FOR_FITTING;
         let gram = self.dense.filter(|_| fitted).and_then(|(k, n)| self.gram(k, n));
         let mut best: Option<(f64, Rounded)> = None;
-        let mut consider = |error: f64, rounded: Rounded| {
-            if best.as_ref().is_none_or(|(e, b)| (rounded.clipped_biases, error) < (b.clipped_biases, *e)) {
+        let mut consider = |rounded: Rounded| {
+            let penalty = if rounded.clipped_weights > 0 { CLIPPING_PENALTY } else { 1.0 };
+            let error = self.error(&rounded) * penalty;
+            if best.as_ref().is_none_or(|(least, _)| error < *least) {
                 best = Some((error, rounded));
             }
         };
@@ -115,20 +122,18 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
                 let rounded = self.at(candidate);
                 if fitted && self.bias.is_some() {
                     let mean = self.mean_error(&rounded);
-                    let corrected = self.at(Candidate { correction: Some(&mean), ..candidate });
-                    consider(self.error(&corrected), corrected);
+                    consider(self.at(Candidate { correction: Some(&mean), ..candidate }));
                 }
-                consider(self.error(&rounded), rounded);
+                consider(rounded);
             }
         }
-        // A coarser scale makes room for biases that do not fit.
-        let mut exponent = fit - 2;
-        while best.as_ref().is_some_and(|(_, b)| b.clipped_biases > 0) && exponent > fit - 6 {
-            let rounded = self.at(nearest(exponent));
-            if best.as_ref().is_none_or(|(_, b)| rounded.clipped_biases < b.clipped_biases) {
-                best = Some((self.error(&rounded), rounded));
+        // Coarser scales make room for biases that do not fit.
+        for exponent in (fit - MAX_COARSER..=fit - 2).rev() {
+            let finer = self.at(nearest(exponent + 1));
+            if finer.clipped_biases == 0 {
+                break;
             }
-            exponent -= 1;
+            consider(self.at(nearest(exponent)));
         }
         best.map_or_else(|| self.at(nearest(fit)), |(_, rounded)| rounded)
     }
@@ -191,13 +196,11 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
         (0..self.inputs.len()).step_by(2)
     }
 
-    /// Squared error after the clamp, on the records that nothing was fitted on.
+    /// Squared error after the clamp.
     fn error(&self, rounded: &Rounded) -> f64 {
         let (lo, hi) = self.clamp;
         let mut sum = 0.0;
-        let skip = usize::from(self.inputs.len() >= MIN_RECORDS_FOR_FITTING);
-        let rows = (skip..self.inputs.len()).step_by(1 + skip);
-        self.compare(rounded, rows, |_, want, got| sum += (want - got.max(lo).min(hi)).powi(2));
+        self.compare(rounded, 0..self.inputs.len(), |_, want, got| sum += (want - got.max(lo).min(hi)).powi(2));
         sum
     }
 
