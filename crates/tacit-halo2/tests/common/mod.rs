@@ -3,6 +3,7 @@
 
 pub mod arithmetic;
 pub mod builder;
+pub mod random;
 pub mod recorder;
 pub mod systems;
 
@@ -34,7 +35,8 @@ impl Case {
         let trace = trace(&system, &given).unwrap_or_else(|e| panic!("{name}: {e}"));
         check(&system, &trace).unwrap_or_else(|e| panic!("{name}: the checker refuses an honest trace: {e}"));
         let openings = openings(&system);
-        let statement = statement(system, &trace, &openings);
+        let statement =
+            statement(system, &trace, &openings).expect("the values of an honest trace fit their widths");
         Self { name, given, statement, trace, openings }
     }
 
@@ -68,19 +70,25 @@ pub fn openings(system: &RelationSystem) -> Openings {
         .collect()
 }
 
-/// The statement that `trace` makes true: commitments by the native digest, public values of the trace.
-pub fn statement(system: RelationSystem, trace: &Trace, openings: &Openings) -> Statement {
+/// The statement that `trace` makes true: commitments by the native digest, public values of the trace. `None` where a
+/// committed value does not fit its width.
+pub fn statement(system: RelationSystem, trace: &Trace, openings: &Openings) -> Option<Statement> {
     let commitments = openings
         .iter()
-        .map(|(segment, opening)| (*segment, commitment(&system, *segment, trace, opening)))
-        .collect();
+        .map(|(segment, opening)| Some((*segment, commitment(&system, *segment, trace, opening)?)))
+        .collect::<Option<_>>()?;
     let public: BTreeMap<_, _> =
         system.segment(Segment::Public).map(|id| (id, trace.tensor(id).to_vec())).collect();
-    Statement { system, binding: [9; 32], commitments, public }
+    Some(Statement { system, binding: [9; 32], commitments, public })
 }
 
-/// The native digest of one segment.
-pub fn commitment(system: &RelationSystem, segment: Segment, trace: &Trace, opening: &Opening) -> Commitment {
+/// The native digest of one segment; `None` where a value does not fit its width.
+pub fn commitment(
+    system: &RelationSystem,
+    segment: Segment,
+    trace: &Trace,
+    opening: &Opening,
+) -> Option<Commitment> {
     let domain = match segment {
         Segment::Weights => Domain::Weights,
         Segment::Input => Domain::Input,
@@ -93,9 +101,8 @@ pub fn commitment(system: &RelationSystem, segment: Segment, trace: &Trace, open
         .map(|p| (p.width, p.tensors.iter().flat_map(|id| trace.tensor(*id).to_vec()).collect()))
         .collect();
     let parts: Vec<Part<'_>> = parts.iter().map(|(width, values)| Part { width: *width, values }).collect();
-    let digest =
-        tacit_digest::digest(domain, &parts, &Salt::from_bytes(opening.0)).expect("values fit their width");
-    Commitment(digest.to_bytes().to_vec())
+    let digest = tacit_digest::digest(domain, &parts, &Salt::from_bytes(opening.0)).ok()?;
+    Some(Commitment(digest.to_bytes().to_vec()))
 }
 
 /// Runs the mock prover. A proving library that panics has not accepted.
