@@ -13,8 +13,8 @@ use crate::tensor::{Tensor, broadcast_index, transpose_map};
 
 /// Widest difference of scales that a sum bridges by a public coefficient.
 const MAX_SUM_GAP: i32 = 20;
-/// Widest bias that the format allows, in bits.
-const MAX_BIAS_BITS: u8 = 40;
+/// Biases are no wider than this, in bits, unless a single product is about as wide. The format allows 40.
+const MAX_BIAS_BITS: u8 = 32;
 
 /// The integer graph, its parameters, and what was decided on the way.
 pub(crate) struct Emitted {
@@ -187,7 +187,8 @@ impl Emitter<'_> {
     /// Bias width: a function of public widths and fan-in alone.
     fn bias_bits(&self, fan_in: usize) -> u8 {
         let fan_in_bits = fan_in.next_power_of_two().trailing_zeros() as u8;
-        (self.options.activation_bits + self.options.weight_bits + fan_in_bits).min(MAX_BIAS_BITS)
+        let product_bits = self.options.activation_bits + self.options.weight_bits;
+        (product_bits + fan_in_bits).min(MAX_BIAS_BITS.max((product_bits + 2).min(40)))
     }
 
     fn dense(

@@ -14,6 +14,8 @@
 //!
 //! Records are schema integers (value · 10^decimals). Nothing here prints, and no file or variable is read.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod calibration;
 mod emit;
 mod equalise;

@@ -5,7 +5,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 
 use crate::calibration::{Calibration, spread};
 use crate::emit::{Emitted, emit};
-use crate::equalise::equalise;
+use crate::equalise::{align, equalise};
 use crate::error::OnnxError;
 use crate::fold::fold;
 use crate::graph::FloatGraph;
@@ -35,7 +35,7 @@ pub struct QuantiseOptions {
     pub headroom_bits: u8,
     /// The same for the outputs, `0..=8`.
     pub output_headroom_bits: u8,
-    /// Whether neurons may be balanced before rounding, where that lowers the error.
+    /// Whether neurons may be rescaled before rounding, where that lowers the error. The function stays the same.
     pub equalise: bool,
     /// Name of the output to quantise, for files with several.
     pub output: Option<String>,
@@ -102,14 +102,20 @@ pub fn quantise(
     let reference_difference = self_check(&graph, &real, &logits)?;
 
     fold(&mut graph)?;
-    let step = normalise::plan(&mut graph, schema, options.activation_bits);
+    let step = normalise::plan(&mut graph, schema, options.activation_bits)?;
     let mut emitted = emit(&graph, &step, &Calibration::new(&graph, &step, calibration), options)?;
     let mut equalised = false;
-    if options.equalise && equalise(&mut graph) {
-        let other = emit(&graph, &step, &Calibration::new(&graph, &step, calibration), options)?;
-        if other.error < emitted.error {
-            emitted = other;
-            equalised = true;
+    if options.equalise {
+        let mut balanced = graph.clone();
+        equalise(&mut balanced);
+        for mut variant in [graph.clone(), balanced] {
+            if align(&mut variant, options.weight_bits) {
+                let other = emit(&variant, &step, &Calibration::new(&variant, &step, calibration), options)?;
+                if other.error < emitted.error {
+                    emitted = other;
+                    equalised = true;
+                }
+            }
         }
     }
 

@@ -72,7 +72,7 @@ pub struct QuantiseReport {
     pub largest_output: f64,
     /// Largest absolute difference between tract's outputs and this crate's own reading of the float model.
     pub reference_difference: f64,
-    /// Whether neurons were balanced before rounding.
+    /// Whether neurons were rescaled before rounding.
     pub equalised: bool,
     /// Name of the ONNX tensor that became the output (the logits).
     pub output: String,

@@ -200,7 +200,9 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
     fn error(&self, rounded: &Rounded) -> f64 {
         let (lo, hi) = self.clamp;
         let mut sum = 0.0;
-        self.compare(rounded, 0..self.inputs.len(), |_, want, got| sum += (want - got.max(lo).min(hi)).powi(2));
+        self.compare(rounded, 0..self.inputs.len(), |_, want, got| {
+            sum += (want - got.max(lo).min(hi)).powi(2)
+        });
         sum
     }
 

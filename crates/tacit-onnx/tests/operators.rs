@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use prost::Message as _;
 use support::{expected, onnx, records, refused, schema};
 use tacit_model::OutputScale;
 use tacit_onnx::{OnnxError, QuantiseOptions, SUPPORTED_OPERATORS, float_logits, probe, quantise};
@@ -236,4 +237,31 @@ fn a_summary_lists_inputs_outputs_and_operators() {
     let summary = probe(&onnx("sklearn_mlp_binary")).unwrap();
     assert!(summary.operators.iter().any(|(op, _)| op == "ai.onnx.ml.ArrayFeatureExtractor"));
     assert!(summary.unsupported.is_empty(), "{:?}", summary.unsupported);
+}
+
+#[test]
+fn weights_show_in_scales_only() {
+    // Two models of the same shape with different weights: everything public but shifts and scales is the same.
+    use tacit_model::Op;
+    let e = &expected()["mlp"];
+    let schema = e.schema();
+    let calibration = records(&schema, 100, 2);
+    let bytes = onnx("mlp");
+    let mut other = bytes.clone();
+    // The weights are stored as raw little-endian floats; negate a hundred bytes' worth by their sign bits.
+    let model = tract_onnx::pb::ModelProto::decode(&bytes[..]).unwrap();
+    let raw = &model.graph.unwrap().initializer[0].raw_data;
+    let at = bytes.windows(raw.len()).position(|w| w == raw).unwrap();
+    other[at..at + raw.len()].iter_mut().skip(3).step_by(8).for_each(|b| *b ^= 0x80);
+    let architecture = |bytes: &[u8]| {
+        let options = QuantiseOptions::default();
+        quantise(bytes, &schema, &calibration, None, &options).unwrap().0.architecture().clone()
+    };
+    let (a, b) = (architecture(&bytes), architecture(&other));
+    assert_eq!(a.params, b.params);
+    assert_eq!(a.nodes[0], b.nodes[0], "the first step follows from the schema alone");
+    let kinds = |a: &tacit_model::Architecture| -> Vec<_> {
+        a.nodes.iter().map(|n| std::mem::discriminant::<Op>(&n.op)).collect()
+    };
+    assert_eq!(kinds(&a), kinds(&b));
 }

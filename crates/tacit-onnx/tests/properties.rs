@@ -132,7 +132,7 @@ fn build(recipe: &Recipe) -> (Vec<u8>, Schema) {
         }
         let weight = b.constant(&[k, n], weight);
         let bias = b.random(&[n], -recipe.weight_scale, recipe.weight_scale);
-        if b.rng.next_u64() % 2 == 0 {
+        if b.rng.next_u64().is_multiple_of(2) {
             b.node("Gemm", &[weight, bias]);
         } else {
             b.node("MatMul", &[weight]);
@@ -145,7 +145,10 @@ fn build(recipe: &Recipe) -> (Vec<u8>, Schema) {
                 b.node("BatchNormalization", &parts);
             }
             if recipe.clip {
-                let (lo, hi) = (b.constant(&[], vec![0.0]), b.constant(&[], vec![6.0 * recipe.weight_scale.max(1.0) as f32]));
+                let (lo, hi) = (
+                    b.constant(&[], vec![0.0]),
+                    b.constant(&[], vec![6.0 * recipe.weight_scale.max(1.0) as f32]),
+                );
                 b.node("Clip", &[lo, hi]);
             } else {
                 b.node("Relu", &[]);
