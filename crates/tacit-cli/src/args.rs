@@ -1,0 +1,383 @@
+//! The command line: names, options and help.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use tacit_claim::{CardId, CardName, Commitment, Context, EngineId};
+
+const OVERVIEW: &str = "\
+Proves what a model said without showing the model or the data.
+
+A provider quantises a model, commits to it and hands out the card. For a record, the provider proves what the model \
+answers; anybody with the card verifies. Weights and record stay hidden unless they are revealed on purpose.";
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 the claim holds, or the command did its work; 1 it does not hold; 2 unusable arguments, files or data;
+3 refused by policy (development setup, unexpected card).
+
+See it work: tacit demo medical";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "tacit", version, about = "Proves what a model said without showing the model or the data", long_about = OVERVIEW, after_help = EXIT_CODES)]
+#[command(arg_required_else_help = true, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Print one JSON object, errors included
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Turn an ONNX model of floats into a quantised model of exact integers
+    Quantize(Quantize),
+    /// Run a quantised model
+    Predict(Predict),
+    /// Commit to a quantised model: a public card and a secret opening
+    Commit(Commit),
+    /// Commit to a record ahead of a proof
+    CommitInput(CommitInput),
+    /// Prove a claim about a committed model
+    #[command(subcommand)]
+    Prove(Prove),
+    /// Verify a proof against a card
+    Verify(Verify),
+    /// Say what a file holds and what it would reveal
+    Inspect(Inspect),
+    /// Setup parameters of the halo2 engine
+    #[command(subcommand)]
+    Srs(Srs),
+    /// The whole story on bundled data
+    #[command(subcommand)]
+    Demo(Demo),
+}
+
+impl Command {
+    /// Whether the command's result is a verdict.
+    pub(crate) const fn is_verify(&self) -> bool {
+        matches!(self, Self::Verify(_))
+    }
+}
+
+/// `tacit quantize`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Turn an ONNX model of floats into a quantised model of exact integers.\n\n\
+        Scales are chosen on the calibration records. With --labels, the accuracies of the float and of the quantised \
+        model on these records are printed side by side. Without --schema, names, decimals and ranges are inferred from \
+        the data and written to MODEL.schema.json beside the model; look at them before committing: every record \
+        within the ranges can be proved, no other can.",
+    after_help = "Example:\n  tacit quantize model.onnx --data train.csv --labels diagnosis --schema schema.json -o model.tacit"
+)]
+pub(crate) struct Quantize {
+    /// The float model
+    #[arg(value_name = "MODEL.onnx")]
+    pub(crate) onnx: PathBuf,
+    /// Records to calibrate on: CSV with a header, .npy, .npz or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Column or array of the data that holds the classes
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) labels: Option<String>,
+    /// Names, decimals and ranges of the features, names of the classes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
+    /// Width of the weights in bits, 2 to 16
+    #[arg(long, value_name = "BITS", default_value_t = 8)]
+    pub(crate) weight_bits: u8,
+    /// Width of the activations in bits, 4 to 24
+    #[arg(long, value_name = "BITS", default_value_t = 16)]
+    pub(crate) activation_bits: u8,
+    /// The quantised model, weights included
+    #[arg(short, long, value_name = "MODEL.tacit")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// `tacit predict`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  tacit predict model.tacit --input patients.csv --row 0\n  tacit predict model.tacit --input patients.csv -o answers.csv"
+)]
+pub(crate) struct Predict {
+    /// The quantised model
+    #[arg(value_name = "MODEL.tacit")]
+    pub(crate) model: PathBuf,
+    /// Records: CSV with a header, .npy, .npz or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// One record, counted from 0; all without it
+    #[arg(long, value_name = "N")]
+    pub(crate) row: Option<usize>,
+    /// Column or array that holds the classes: also count how many answers are right
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) labels: Option<String>,
+    /// Clip values to their declared range, and count them, instead of refusing them
+    #[arg(long)]
+    pub(crate) clip: bool,
+    /// Write the answers here as CSV
+    #[arg(short, long, value_name = "OUT.csv")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// `tacit commit`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Commit to a quantised model.\n\n\
+        Writes DIR/card.json for everybody, DIR/opening.secret, which never leaves the owner, and DIR/owner.key, the \
+        identity that signed the card, unless --key names one. An owner.key that is already in DIR is never replaced: \
+        with --force it signs again.",
+    after_help = "Example:\n  tacit commit model.tacit -o card --name \"diagnosis 2\""
+)]
+pub(crate) struct Commit {
+    /// The quantised model
+    #[arg(value_name = "MODEL.tacit")]
+    pub(crate) model: PathBuf,
+    /// Folder for the card and its secrets
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Engine to commit for
+    #[arg(long, value_enum, default_value_t = EngineChoice::Halo2)]
+    pub(crate) engine: EngineChoice,
+    /// Sign with this identity
+    #[arg(long, value_name = "owner.key")]
+    pub(crate) key: Option<PathBuf>,
+    /// Let everybody who has the model file check it against the card
+    #[arg(long)]
+    pub(crate) public_weights: bool,
+    /// Name of the model on the card [default: the model's file name]
+    #[arg(long)]
+    pub(crate) name: Option<CardName>,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// Engines of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineChoice {
+    /// Circuits over BN254 with KZG: short proofs, quick to verify
+    Halo2,
+    /// Transparent; not in this version
+    #[value(hide = true)]
+    Sumcheck,
+    /// Every engine of this version
+    All,
+}
+
+/// `tacit commit-input`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Commit to a record ahead of a proof, for every engine of the card.\n\n\
+        Hand the commitments, which are printed, to whoever will verify, and the secret file to the prover. A proof made \
+        with it shows the same commitment.",
+    after_help = "Example:\n  tacit commit-input --card card.json --input patient.csv --row 0 -o input.secret"
+)]
+pub(crate) struct CommitInput {
+    /// The card of the model that the record is for
+    #[arg(long, value_name = "card.json")]
+    pub(crate) card: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: InputFile,
+    /// The record and its salts, secret
+    #[arg(short, long, value_name = "input.secret")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// A record in a data file.
+#[derive(Debug, Args)]
+pub(crate) struct InputFile {
+    /// Records: CSV with a header, .npy, .npz or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Which record, counted from 0; needed where there are several
+    #[arg(long, value_name = "N")]
+    pub(crate) row: Option<usize>,
+}
+
+/// `tacit prove`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Prove {
+    /// Prove what the model answers on a record
+    Inference(Box<ProveInference>),
+    /// Prove how well the model does (not in this version)
+    #[command(hide = true)]
+    Accuracy(NotYet),
+}
+
+/// Arguments of what is not there yet.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct NotYet {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0.., action = ArgAction::Append)]
+    pub(crate) _rest: Vec<std::ffi::OsString>,
+}
+
+/// `tacit prove inference`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Prove what the model of a card answers on a record.\n\n\
+        Weights and record are hidden and the answer is public, unless --reveal and --hide say otherwise.",
+    after_help = "Examples:\n  tacit prove inference --model model.tacit --opening card/opening.secret \\\n      \
+        --input patient.csv --row 0 --context \"request 1\" -o answer.proof\n  \
+        tacit prove inference --model model.tacit --opening card/opening.secret \\\n      \
+        --input-opening input.secret -o answer.proof"
+)]
+pub(crate) struct ProveInference {
+    /// The quantised model
+    #[arg(long, value_name = "MODEL.tacit")]
+    pub(crate) model: PathBuf,
+    /// The card's opening; not needed where the card's weights are public
+    #[arg(long, value_name = "opening.secret", required_unless_present = "card")]
+    pub(crate) opening: Option<PathBuf>,
+    /// The card [default: card.json beside the opening]
+    #[arg(long, value_name = "card.json")]
+    pub(crate) card: Option<PathBuf>,
+    /// Records: CSV with a header, .npy, .npz or JSON
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "input_opening",
+        conflicts_with = "input_opening"
+    )]
+    pub(crate) input: Option<PathBuf>,
+    /// Which record, counted from 0; needed where there are several
+    #[arg(long, value_name = "N", requires = "input")]
+    pub(crate) row: Option<usize>,
+    /// A record committed to before, instead of --input: the proof shows the same commitment
+    #[arg(long, value_name = "input.secret")]
+    pub(crate) input_opening: Option<PathBuf>,
+    /// State these in the claim (weights: the card must have been made with --public-weights)
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    pub(crate) reveal: Vec<Revealed>,
+    /// State only a commitment to these
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    pub(crate) hide: Vec<Hidden>,
+    /// What the proof is made for: a request, a competition and competitor, a holder's key
+    #[arg(long, default_value = "", value_name = "STRING", hide_default_value = true)]
+    pub(crate) context: Context,
+    /// The engine
+    #[arg(long, default_value = "halo2")]
+    pub(crate) engine: EngineId,
+    /// The proof
+    #[arg(short, long, value_name = "PROOF")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// What can be revealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Revealed {
+    /// The record stands in the claim
+    Input,
+    /// The verifier recomputes the weights' commitment from the model file
+    Weights,
+}
+
+/// What can be hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hidden {
+    /// Only a commitment to the answer stands in the claim
+    Output,
+}
+
+/// `tacit verify`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Verify a proof against a card.\n\n\
+        Prints the verdict, the claim as a sentence, what stays hidden, what nobody vouches for and the setup. Pin what \
+        you know with --expect-card, --expect-input and --context: a proof that holds says nothing about whose card it is.",
+    after_help = "Example:\n  tacit verify answer.proof --card card.json --context \"request 1\""
+)]
+pub(crate) struct Verify {
+    /// The proof
+    #[arg(value_name = "PROOF")]
+    pub(crate) proof: PathBuf,
+    /// The card of the model
+    #[arg(long, value_name = "card.json")]
+    pub(crate) card: PathBuf,
+    /// The model file, where the weights are public
+    #[arg(long, value_name = "MODEL.tacit")]
+    pub(crate) model: Option<PathBuf>,
+    /// Refuse any other card (exit code 3)
+    #[arg(long, value_name = "ID")]
+    pub(crate) expect_card: Option<CardId>,
+    /// The record must be the one committed to as this
+    #[arg(long, value_name = "COMMITMENT")]
+    pub(crate) expect_input: Option<Commitment>,
+    /// The proof must have been made for this
+    #[arg(long, value_name = "STRING")]
+    pub(crate) context: Option<Context>,
+    /// Accept the unsafe development setup, under which anybody can forge proofs
+    #[arg(long)]
+    pub(crate) allow_dev_srs: bool,
+}
+
+/// `tacit inspect`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Say what a file holds and what it would reveal: a model, card, proof, opening, key, schema, setup or \
+        ONNX file. Secrets are never printed.",
+    after_help = "Examples:\n  tacit inspect card.json\n  tacit inspect answer.proof --card card.json"
+)]
+pub(crate) struct Inspect {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// For a proof: the card, to read the claim as a sentence
+    #[arg(long, value_name = "card.json")]
+    pub(crate) card: Option<PathBuf>,
+}
+
+/// `tacit srs`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Srs {
+    /// Install the setup of a ceremony
+    #[command(
+        long_about = "Install the setup of a ceremony, in the .ptau format of snarkjs for BN254. The published files of \
+            Perpetual Powers of Tau are recognised by their hash.",
+        after_help = "Example:\n  tacit srs import powersOfTau28_hez_final_14.ptau"
+    )]
+    Import {
+        /// The file
+        #[arg(value_name = "FILE.ptau")]
+        file: PathBuf,
+        /// Keep setups for circuits of up to 2^K rows
+        #[arg(long, value_name = "K", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=28))]
+        max_k: u32,
+    },
+    /// Make an UNSAFE setup for development: anybody can forge proofs under it
+    #[command(after_help = "Example:\n  tacit srs unsafe-dev --k 12")]
+    UnsafeDev {
+        /// For circuits of up to 2^K rows
+        #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=22))]
+        k: u32,
+    },
+    /// List the installed setups
+    #[command(after_help = "Example:\n  tacit srs info")]
+    Info,
+}
+
+/// `tacit demo`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Demo {
+    /// A diagnosis with a proof: 30 measurements, a private model, and attacks that fail
+    #[command(after_help = "Example:\n  tacit demo medical")]
+    Medical,
+}
+
+/// For commands that write files.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Force {
+    /// Replace files that exist
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}

@@ -1,0 +1,291 @@
+//! A provider with a private model, a patient with a private record, a proof for anybody.
+
+use std::time::Duration;
+
+use rand_core::{OsRng, RngCore as _};
+use serde_json::json;
+use tacit_claim::{Bundle, Card, CardName, Context, EngineId, InputOpening, OwnerKey, WeightsOpening};
+use tacit_core::srs::SrsPolicy;
+use tacit_core::{
+    CommitRequest, CoreError, DataFolder, Expectations, ProveInference, Proved, Record, Silent, Verdict,
+    commit, commit_input, prove_inference, verify,
+};
+use tacit_data::Records;
+use tacit_halo2::Halo2Engine;
+use tacit_model::{Model, Schema};
+use tacit_onnx::{QuantiseOptions, float_logits, quantise};
+use tacit_relations::{Inference, Visibility, lower_inference};
+use zeroize::Zeroizing;
+
+use super::figures::{median, once, peak_memory, shown};
+use super::{Teller, attacks, bundled};
+use crate::failure::{DOES_NOT_HOLD, Failure};
+use crate::report::{BAD, GOOD, Item, LOUD, PLAIN, Report, rate, table};
+
+/// Everybody's things, once the proof is made.
+pub(super) struct Scene {
+    pub(super) folder: DataFolder,
+    pub(super) model: Model,
+    pub(super) card: Card,
+    pub(super) opening: WeightsOpening,
+    pub(super) record: InputOpening,
+    pub(super) context: Context,
+    pub(super) proved: Proved,
+}
+
+impl Scene {
+    /// What a careful verifier of the story insists on.
+    pub(super) fn expected(&self) -> Expectations {
+        Expectations {
+            card: Some(self.card.id()),
+            input: self.record.commitments.get(&EngineId::Halo2).map(|c| c.commitment.clone()),
+            context: Some(self.context.clone()),
+            allow_dev_srs: true,
+        }
+    }
+
+    /// Verifies as anybody would.
+    pub(super) fn verify(
+        &self,
+        bundle: &Bundle,
+        card: &Card,
+        expected: &Expectations,
+    ) -> Result<Verdict, CoreError> {
+        verify(&self.folder, bundle, card, None, expected, &Silent)
+    }
+}
+
+/// Times and sizes, in the order of the story.
+#[derive(Default)]
+struct Figures(Vec<(&'static str, String, &'static str, serde_json::Value)>);
+
+impl Figures {
+    fn time(&mut self, what: &'static str, time: Duration, key: &'static str) {
+        self.0.push((what, shown(time), key, json!(time.as_secs_f64())));
+    }
+
+    fn size(&mut self, what: &'static str, bytes: usize, key: &'static str) {
+        self.0.push((what, format!("{bytes} bytes"), key, json!(bytes)));
+    }
+}
+
+pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
+    let temporary = tempfile::tempdir().map_err(|e| {
+        Failure::new(format!("no temporary folder can be made: {e}"))
+            .advise("set TMPDIR to a folder with space")
+    })?;
+    let folder = DataFolder::new(temporary.path());
+    let mut figures = Figures::default();
+    teller.tell(&[
+        Item::Line(crate::report::BOLD, "A diagnosis with a proof".into()),
+        Item::Line(PLAIN, "A provider keeps a model that tells malignant from benign breast masses. A patient gets an answer, and a".into()),
+        Item::Line(PLAIN, "proof that the advertised model gave it for exactly her record. Neither weights nor record are shown.".into()),
+        Item::Line(LOUD, "This demo makes a temporary UNSAFE development setup: anybody can forge proofs under it. Nothing is kept.".into()),
+    ]);
+
+    let schema = bundled::schema()?;
+    let train = bundled::train(&schema)?;
+    let (model, accuracies) = quantised(teller, &schema, &train, &mut figures)?;
+    let (card, opening) = committed(teller, &model, &mut figures)?;
+    keys(&folder, &model, &mut figures)?;
+    let record = patient(teller, &card)?;
+    let (scene, verdict) = proved(teller, Scene0 { folder, model, card, opening, record }, &mut figures)?;
+
+    teller.chapter("Others try to cheat");
+    let attempts = attacks::run(&scene, teller)?;
+    let accepted = attempts.iter().filter(|a| !a.refused).count();
+
+    teller.chapter("What it took");
+    let memory = peak_memory();
+    let mut costs = table(&["", "measured here"]);
+    for (what, value, ..) in &figures.0 {
+        costs.add_row([*what, value]);
+    }
+    if let Some(bytes) = memory {
+        costs.add_row(["peak memory of all of this", &format!("{:.0} MB", bytes as f64 / 1e6)]);
+    }
+    teller.tell(&[Item::Table(Box::new(costs))]);
+    let mut report = Report::default();
+    if accepted == 0 {
+        teller.tell(&[Item::Line(
+            GOOD,
+            format!("The claim holds, and all {} attempts to cheat were refused.", attempts.len()),
+        )]);
+    } else {
+        teller.tell(&[Item::Line(
+            BAD,
+            format!("{accepted} attempts to cheat were not refused as they must be."),
+        )]);
+        report.code = DOES_NOT_HOLD;
+    }
+    report.set("holds", true);
+    report.set("claim", verdict.sentence);
+    report.set("accuracy", accuracies);
+    report.set("attacks", attempts.iter().map(attacks::Attempt::json).collect::<Vec<_>>());
+    report.set("attacks_refused", attempts.len() - accepted);
+    let mut measured: serde_json::Map<_, _> =
+        figures.0.into_iter().map(|(_, _, key, v)| (key.to_owned(), v)).collect();
+    measured.insert("peak_memory_bytes".to_owned(), memory.into());
+    report.set("figures", measured);
+    report.set("setup", json!({ "origin": "temporary unsafe development setup", "unsafe_dev": true }));
+    Ok(report)
+}
+
+fn quantised(
+    teller: &mut Teller,
+    schema: &Schema,
+    train: &Records,
+    figures: &mut Figures,
+) -> Result<(Model, serde_json::Value), Failure> {
+    teller.chapter("The provider turns its float model into exact integers");
+    let labels = train.labels.as_deref();
+    let ((model, found), time) =
+        median(|| quantise(bundled::MODEL, schema, &train.rows, labels, &QuantiseOptions::default()))?;
+    figures.time("quantise the model (median of 3)", time, "quantise_seconds");
+
+    let test = bundled::test(schema)?;
+    let labels = test.labels.as_deref().unwrap_or_default();
+    let samples = labels.len() as u64;
+    let inside = |row: &Vec<i64>| row.iter().zip(&schema.features).all(|(v, f)| (f.min..=f.max).contains(v));
+    let outside = test.rows.iter().filter(|r| !inside(r)).count();
+    let (mut float, mut exact) = (0, 0);
+    for ((row, logits), label) in
+        test.rows.iter().zip(float_logits(bundled::MODEL, schema, &test.rows, None)?).zip(labels)
+    {
+        let best = (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
+        float += u64::from(best == Some(*label));
+        let clipped: Vec<i64> =
+            row.iter().zip(&schema.features).map(|(v, f)| (*v).clamp(f.min, f.max)).collect();
+        let evaluation = model.run(&clipped).map_err(CoreError::from)?;
+        exact += u64::from(model.architecture().predicted_class(evaluation.output()) == Some(*label));
+    }
+    let mut sides = table(&["right answers", "float model", "quantised model"]);
+    if let (Some(f), Some(q)) = (found.float_accuracy, found.quantised_accuracy) {
+        let shown = |a: tacit_onnx::Accuracy| rate(a.correct as u64, a.total as u64);
+        sides.add_row(["training records".to_owned(), shown(f), shown(q)]);
+    }
+    sides.add_row(["test records, not trained on".to_owned(), rate(float, samples), rate(exact, samples)]);
+    teller.tell(&[Item::Table(Box::new(sides))]);
+    teller.line(format!(
+        "{outside} test records have values outside the declared ranges ({} in all): the quantised model saw them clipped, \
+         the float model as they are. No single inference on them would be proved.",
+        test.out_of_range_cells
+    ));
+    let json = json!({
+        "test": { "samples": samples, "float_correct": float, "quantised_correct": exact,
+            "records_clipped": outside, "cells_clipped": test.out_of_range_cells },
+        "train": { "samples": train.rows.len(), "float_correct": found.float_accuracy.map(|a| a.correct),
+            "quantised_correct": found.quantised_accuracy.map(|a| a.correct) },
+    });
+    Ok((model, json))
+}
+
+fn committed(
+    teller: &mut Teller,
+    model: &Model,
+    figures: &mut Figures,
+) -> Result<(Card, WeightsOpening), Failure> {
+    teller.chapter("The provider commits to the model and publishes the card");
+    let owner = identity();
+    let request = CommitRequest {
+        model,
+        name: CardName::new("breast mass diagnosis").map_err(|e| Failure::new(e.to_string()))?,
+        engines: &[EngineId::Halo2],
+        owner: &owner,
+        public_weights: false,
+        quantisation: None,
+    };
+    let ((card, opening), time) = median(|| commit(&request, &mut OsRng))?;
+    figures.time("commit to the model (median of 3)", time, "commit_seconds");
+    let weights = model.architecture().weight_count();
+    teller.line(format!("Card {} of owner {}", card.id(), card.owner().fingerprint()));
+    teller.line(format!("It shows the architecture, and of the {weights} weights only a salted commitment."));
+    Ok((card, opening))
+}
+
+/// A fresh identity.
+pub(super) fn identity() -> OwnerKey {
+    let mut seed = Zeroizing::new([0; 32]);
+    OsRng.fill_bytes(&mut *seed);
+    OwnerKey::from_seed(&seed)
+}
+
+/// Setup and keys, once per architecture.
+fn keys(folder: &DataFolder, model: &Model, figures: &mut Figures) -> Result<(), Failure> {
+    let claim = Inference { samples: 1, input: Visibility::Hidden, output: Visibility::Public };
+    let system = lower_inference(model.architecture(), claim).map_err(CoreError::from)?;
+    let shape = tacit_halo2::plan(&system).map_err(|e| Failure::new(e.to_string()))?;
+    folder.srs().add_unsafe_dev(shape.k)?;
+    let engine = Halo2Engine::open(folder.path(), SrsPolicy::AllowDev);
+    let (_, time) = once(|| engine.prover_key(&system, &Silent)).map_err(CoreError::from)?;
+    figures.time("make the keys, once per architecture", time, "key_generation_seconds");
+    Ok(())
+}
+
+fn patient(teller: &mut Teller, card: &Card) -> Result<InputOpening, Failure> {
+    teller.chapter("The patient commits to her record");
+    let mut records = bundled::record(card.schema())?;
+    let record = records.rows.pop().unwrap_or_default();
+    let opening = commit_input(card, record, &mut OsRng)?;
+    let label = records.labels.iter().flatten().next().and_then(|l| card.schema().classes.get(*l));
+    teller.line(format!(
+        "Test record {}: {} measurements, labelled {} in the data.",
+        bundled::ROW,
+        opening.record.len(),
+        label.map_or("nothing", |c| c.name.as_str())
+    ));
+    for committed in opening.commitments.values() {
+        teller.line(format!("Commitment {}", committed.commitment));
+    }
+    Ok(opening)
+}
+
+/// The scene before the proof.
+struct Scene0 {
+    folder: DataFolder,
+    model: Model,
+    card: Card,
+    opening: WeightsOpening,
+    record: InputOpening,
+}
+
+fn proved(teller: &mut Teller, before: Scene0, figures: &mut Figures) -> Result<(Scene, Verdict), Failure> {
+    let Scene0 { folder, model, card, opening, record } = before;
+    teller.chapter("The provider proves its answer");
+    let context = Context::new("request 1").map_err(|e| Failure::new(e.to_string()))?;
+    let request = || ProveInference {
+        model: &model,
+        card: &card,
+        opening: Some(&opening),
+        record: Record::Committed(&record),
+        engine: EngineId::Halo2,
+        reveal_input: false,
+        reveal_weights: false,
+        hide_output: false,
+        context: context.clone(),
+    };
+    let (proved, time) = median(|| prove_inference(&folder, &request(), &mut OsRng, &Silent))?;
+    figures.time("prove, and check the proof (median of 3)", time, "prove_seconds");
+    // Everything goes through its bytes, as it would between parties.
+    let bytes = proved.bundle.to_bytes();
+    let card = Card::from_json(card.to_json()).map_err(CoreError::from)?;
+    let received = Bundle::from_bytes(&bytes).map_err(CoreError::from)?;
+    teller.line(format!("A proof file of {} bytes, made in {}.", bytes.len(), shown(time)));
+
+    teller.chapter("Anybody verifies it, from card and proof alone");
+    let scene = Scene { folder, model, card, opening, record, context, proved };
+    let expected = scene.expected();
+    let (verdict, time) = median(|| scene.verify(&received, &scene.card, &expected))?;
+    figures.time("verify with the key in the cache (median of 3)", time, "verify_seconds");
+    figures.size("proof file", bytes.len(), "proof_file_bytes");
+    figures.size("of which the engine's proof", received.proof().len(), "engine_proof_bytes");
+    figures.size("card", scene.card.to_json().len(), "card_bytes");
+    teller.tell(&[
+        Item::Line(GOOD, "HOLDS".into()),
+        Item::Line(PLAIN, verdict.sentence.clone()),
+        Item::Field("stays hidden", verdict.hidden.join(", ")),
+        Item::Field("not vouched for", verdict.unvouched.join("; ")),
+        Item::Field("setup", verdict.setup.to_string()),
+    ]);
+    Ok((scene, verdict))
+}

@@ -1,0 +1,352 @@
+//! `tacit inspect`: what a file holds and what it would reveal. Never a salt, a weight, a committed record or a key.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tacit_claim::{
+    Bundle, Card, ClaimKind, FileKind, Inference, InputClaim, OutputClaim, WeightsClaim, sniff,
+};
+use tacit_core::files;
+use tacit_core::srs::file::read_verifier;
+use tacit_data::{parse_schema, schema_json};
+use tacit_model::{Architecture, Op, Schema, format_decimal};
+
+use crate::args::Inspect;
+use crate::failure::Failure;
+use crate::load;
+use crate::report::{BOLD, PLAIN, Report, count, plain, rate, table};
+
+pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
+    let path = &args.file;
+    let bytes = files::read(path, files::MAX_FILE)?;
+    let kind = sniff(&bytes);
+    if args.card.is_some() && kind != FileKind::Proof {
+        return Err(Failure::new(format!("--card is for proofs; {} is not one", path.display())));
+    }
+    let mut report = Report::default();
+    report.line(BOLD, format!("{}: {kind}", path.display()));
+    report.set("file", path.display().to_string());
+    report.set("kind", kind.to_string());
+    report.set("secret", kind.is_secret());
+    report.set("bytes", bytes.len());
+    report.set("sha256", hex::encode(Sha256::digest(&*bytes)));
+    match kind {
+        FileKind::Model => {
+            let model = load::model(path)?;
+            architecture(&mut report, model.architecture());
+            reveals(&mut report, "everything about the model, weights included: for its owner only");
+        }
+        FileKind::Card => card(&mut report, &load::card(path)?),
+        FileKind::Proof => {
+            let card = args.card.as_deref().map(load::card).transpose()?;
+            proof(&mut report, &load::proof(path).map_err(|f| f.code(2))?, card.as_ref())?;
+        }
+        FileKind::WeightsOpening => weights_opening(&mut report, path)?,
+        FileKind::InputOpening => input_opening(&mut report, path)?,
+        FileKind::OwnerKey => {
+            let key = load::owner_key(path)?.public();
+            report.field("fingerprint", key.fingerprint().to_string());
+            report.field("public key", key.to_string());
+            report.set("fingerprint", key.fingerprint().to_string());
+            report.set("public_key", key.to_string());
+            reveals(&mut report, "the secret key: whoever has it signs cards in the owner's name");
+        }
+        FileKind::Schema => {
+            let schema = parse_schema(&bytes, &path.display().to_string())?;
+            schema_table(&mut report, &schema);
+            report.set("schema", schema_value(&schema));
+            reveals(
+                &mut report,
+                "what a record is and which values are allowed; it becomes part of the card",
+            );
+        }
+        FileKind::Srs => setup(&mut report, &bytes, path)?,
+        FileKind::Onnx => onnx(&mut report, &bytes, path)?,
+        FileKind::Unknown => {
+            return Err(Failure::new(format!("{} is none of tacit's files", path.display())).advise(
+                "inspect takes models, cards, proofs, openings, keys, schemas, setups and ONNX models",
+            ));
+        }
+    }
+    Ok(report)
+}
+
+fn reveals(report: &mut Report, what: &str) {
+    report.field("it reveals", what);
+    report.set("reveals", what);
+}
+
+fn architecture(report: &mut Report, a: &Architecture) {
+    let mut shown = table(&["step", "operator", "parameters"]);
+    let mut steps = Vec::new();
+    for (i, node) in a.nodes.iter().enumerate() {
+        let (name, detail) = step(a, &node.op);
+        steps.push(json!({ "operator": name, "parameters": detail }));
+        shown.add_row([i.to_string(), name.to_owned(), detail]);
+    }
+    report.table(shown);
+    report.field("architecture", hex::encode(a.digest().0));
+    report.field("record", format!("{} features", a.schema.features.len()));
+    if !a.schema.classes.is_empty() {
+        report.field("classes", names(a.schema.classes.iter().map(|c| c.name.as_str())));
+    }
+    report.field("weights", a.weight_count().to_string());
+    report.set("architecture_digest", hex::encode(a.digest().0));
+    report.set("weights", a.weight_count());
+    report.set("steps", steps);
+    report.set("schema", schema_value(&a.schema));
+}
+
+fn step(a: &Architecture, op: &Op) -> (&'static str, String) {
+    let bounds = |lo: &i64, hi: &i64| format!("to [{lo}, {hi}]");
+    match op {
+        Op::Normalise { rule, .. } => {
+            ("normalise", format!("shift {}, {}", rule.shift, bounds(&rule.lo, &rule.hi)))
+        }
+        Op::MatMul { weight, bias, .. } => {
+            let spec = |p: &tacit_model::ParamId| {
+                a.params
+                    .get(p.0 as usize)
+                    .map_or_else(String::new, |s| format!("{:?} of {} bits", s.shape, s.width))
+            };
+            let bias = bias.as_ref().map(|b| format!(", bias {}", spec(b))).unwrap_or_default();
+            ("dense", format!("weights {}{bias}", spec(weight)))
+        }
+        Op::Linear { terms, offset } => ("sum", format!("{}, offset {offset}", count(terms.len(), "term"))),
+        Op::Mul { .. } => ("product", String::new()),
+        Op::Requant { shift, lo, hi, .. } => (
+            if *lo == 0 { "requantise, ReLU" } else { "requantise" },
+            format!("shift {shift}, {}", bounds(lo, hi)),
+        ),
+        Op::Reshape { shape, .. } => ("reshape", format!("{shape:?}")),
+        Op::Transpose { perm, .. } => ("transpose", format!("{perm:?}")),
+    }
+}
+
+fn names<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = all.len().saturating_sub(12);
+    let shown = all.take(12).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+fn schema_table(report: &mut Report, schema: &Schema) {
+    let mut shown = table(&["feature", "allowed", "decimals", "unit"]);
+    for f in &schema.features {
+        let unit = f.unit.as_deref().map(plain).unwrap_or_default();
+        shown.add_row([plain(&f.name), f.range_text(), f.decimals.to_string(), unit]);
+    }
+    report.table(shown);
+    if !schema.classes.is_empty() {
+        report.field("classes", names(schema.classes.iter().map(|c| c.name.as_str())));
+    }
+}
+
+fn schema_value(schema: &Schema) -> Value {
+    serde_json::from_str(&schema_json(schema)).unwrap_or(Value::Null)
+}
+
+fn card(report: &mut Report, card: &Card) {
+    schema_table(report, card.schema());
+    architecture(report, card.architecture());
+    report.field("card id", card.id().to_string());
+    report.field("name", card.name().as_str());
+    report.field("signed by", card.owner().fingerprint().to_string());
+    let mut commitments = serde_json::Map::new();
+    for c in card.commitments().iter() {
+        report.field("model id", format!("{} ({})", c.model_id, c.engine));
+        report.field("weights committed as", format!("{} ({})", c.weights, c.engine));
+        let entry = json!({ "model_id": c.model_id.to_string(), "weights": c.weights.to_string() });
+        commitments.insert(c.engine.to_string(), entry);
+    }
+    if commitments.len() > 1 {
+        report.note(
+            "that the engines' commitments hold the same weights is the owner's signed word, not proved",
+        );
+    }
+    if let Some(q) = card.quantisation() {
+        for (label, a) in [("float accuracy", q.float_accuracy), ("quantised accuracy", q.quantised_accuracy)]
+        {
+            if let Some(a) = a {
+                report.field(label, format!("{}, on the owner's word", rate(a.correct, a.samples)));
+            }
+        }
+    }
+    report.field("values out of range", "refused");
+    report.set("card_id", card.id().to_string());
+    report.set("name", plain(card.name().as_str()));
+    report.set("owner", card.owner().fingerprint().to_string());
+    report.set("public_key", card.owner().to_string());
+    report.set("public_weights", card.weights().is_public());
+    report.set("commitments", commitments);
+    report.set("not_vouched_for", card.unvouched());
+    if card.weights().is_public() {
+        reveals(
+            report,
+            "the architecture, widths, shifts and ranges; and it lets whoever has the model file check the weights",
+        );
+    } else {
+        reveals(
+            report,
+            "the architecture, widths, shifts and ranges; of the weights nothing but how many there are",
+        );
+    }
+}
+
+fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<(), Failure> {
+    let claim = bundle.claim();
+    let ClaimKind::Inference(Inference { input, output, weights }) = &claim.kind;
+    match card {
+        Some(card) => {
+            let sentence = claim.sentence(card).map_err(tacit_core::CoreError::from)?;
+            report.line(PLAIN, format!("It claims, and nobody has checked here: {sentence}"));
+            report.set("claim", sentence);
+        }
+        None => report.note("pass --card to read the claim as a sentence; `tacit verify` checks it"),
+    }
+    let mut revealed = vec!["which card, engine and context"];
+    report.field("claim", "inference");
+    report.field("about card", claim.card_id.to_string());
+    report.field("engine", claim.engine.name());
+    report.field("context", if claim.context.is_empty() { "none" } else { claim.context.as_str() });
+    report.field(
+        "record",
+        match input {
+            InputClaim::Hidden { commitment } => format!("hidden, committed to as {commitment}"),
+            InputClaim::Revealed { record } => {
+                revealed.push("the whole record");
+                format!("in the claim: {}", record_text(record, card))
+            }
+        },
+    );
+    report.field(
+        "answer",
+        match output {
+            OutputClaim::Hidden { commitment } => format!("hidden, committed to as {commitment}"),
+            OutputClaim::Public { values } => {
+                revealed.push("the answer");
+                format!("in the claim: {values:?} (units of the model's output)")
+            }
+        },
+    );
+    let weights_text = match weights {
+        WeightsClaim::Hidden => "hidden",
+        WeightsClaim::Revealed => "public: the verifier needs the model file",
+    };
+    report.field("weights", weights_text);
+    report.field("attested by", "nobody");
+    report.field("engine's proof", format!("{} bytes", bundle.proof().len()));
+    let Value::Object(fields) = bundle.to_json() else { return Ok(()) };
+    for (key, value) in fields {
+        report.json.insert(if key == "claim" { "claim_fields".to_owned() } else { key }, value);
+    }
+    let what = revealed.join(", ");
+    reveals(report, &what);
+    Ok(())
+}
+
+fn record_text(record: &[i64], card: Option<&Card>) -> String {
+    let Some(card) = card else { return count(record.len(), "value") };
+    let named = record.iter().zip(&card.schema().features);
+    named
+        .map(|(v, f)| format!("{} {}", f.name, format_decimal(*v, f.decimals)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn weights_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {
+    let opening = load::opening(path)?;
+    let engines: Vec<_> = opening.salts.keys().map(|e| e.name()).collect();
+    report.field("opens card", opening.card_id.to_string());
+    report.field("for engines", engines.join(", "));
+    report.set("card_id", opening.card_id.to_string());
+    report.set("architecture_digest", hex::encode(opening.architecture_digest.0));
+    report.set("engines", engines);
+    reveals(
+        report,
+        "with the model file, the power to prove in the owner's name; without it, guesses at the weights can be checked",
+    );
+    Ok(())
+}
+
+fn input_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {
+    let opening = load::input_opening(path)?;
+    report.field("made with card", opening.card_id.to_string());
+    report.field("schema", opening.schema_digest.to_string());
+    report.field("record", format!("{} (not shown)", count(opening.record.len(), "value")));
+    for (engine, c) in &opening.commitments {
+        report.field("committed to as", format!("{} ({engine})", c.commitment));
+    }
+    let commitments: serde_json::Map<_, _> =
+        opening.commitments.iter().map(|(e, c)| (e.to_string(), c.commitment.to_string().into())).collect();
+    report.set("card_id", opening.card_id.to_string());
+    report.set("schema_digest", opening.schema_digest.to_string());
+    report.set("values", opening.record.len());
+    report.set("commitments", commitments);
+    reveals(report, "the whole record: for its subject and the prover only");
+    Ok(())
+}
+
+fn setup(report: &mut Report, bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    if bytes.starts_with(b"ptau") {
+        report.field("format", ".ptau (snarkjs)");
+        report.set("format", "ptau");
+        report.note("`tacit srs import` checks the file, recognises published ceremonies and installs it");
+    } else {
+        let srs = read_verifier(&mut &*bytes, bytes.len() as u64).map_err(|e| {
+            Failure::new(format!("{}: {e}", path.display()))
+                .advise("delete the file and import the setup again")
+        })?;
+        report.field("origin", srs.origin().to_string());
+        report.field("rows", format!("up to 2^{}", srs.k()));
+        report.field("fingerprint", srs.fingerprint().to_string());
+        report.set("format", "tacit");
+        report.set("origin", srs.origin().to_string());
+        report.set("unsafe_dev", srs.origin().is_unsafe_dev());
+        report.set("k", srs.k());
+        report.set("fingerprint", srs.fingerprint().to_string());
+        if srs.origin().is_unsafe_dev() {
+            report.warn("an UNSAFE development setup: anybody can forge proofs under it");
+        }
+    }
+    reveals(report, "nothing: setups are public");
+    Ok(())
+}
+
+fn onnx(report: &mut Report, bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    let found = tacit_onnx::probe(bytes).map_err(|e| {
+        let failure = Failure::from(e);
+        Failure { message: format!("{}: {}", path.display(), failure.message), ..failure }
+    })?;
+    let tensor = |t: &tacit_onnx::TensorInfo| {
+        let axis = |d: &Option<u64>| d.map_or("?".to_owned(), |d| d.to_string());
+        let shape =
+            t.shape.as_ref().map_or("?".to_owned(), |s| s.iter().map(axis).collect::<Vec<_>>().join(", "));
+        format!("`{}` {} [{shape}]", t.name, t.element_type.unwrap_or("not a tensor"))
+    };
+    for input in &found.inputs {
+        report.field("input", tensor(input));
+    }
+    for output in &found.outputs {
+        report.field("output", tensor(output));
+    }
+    let operators: Vec<String> = found.operators.iter().map(|(name, n)| format!("{name} ×{n}")).collect();
+    report.field("operators", operators.join(", "));
+    report.field("operator set", found.opset.to_string());
+    report.field("constants", found.constants.to_string());
+    if found.unsupported.is_empty() {
+        report.field("can be quantised", "its operators are supported");
+    } else {
+        report.field("cannot be quantised", format!("not supported: {}", found.unsupported.join(", ")));
+    }
+    let used: serde_json::Map<_, _> =
+        found.operators.iter().map(|(name, n)| (plain(name), (*n).into())).collect();
+    report.set("inputs", found.inputs.iter().map(|t| plain(&tensor(t))).collect::<Vec<_>>());
+    report.set("outputs", found.outputs.iter().map(|t| plain(&tensor(t))).collect::<Vec<_>>());
+    report.set("operators", used);
+    report.set("unsupported", found.unsupported.iter().map(|u| plain(u)).collect::<Vec<_>>());
+    report.set("opset", found.opset);
+    report.set("constants", found.constants);
+    reveals(report, "everything about the float model, weights included");
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! One module per command. Each takes its arguments and returns a report.
+
+mod commit;
+mod commit_input;
+mod demo;
+mod inspect;
+mod predict;
+mod prove;
+mod quantize;
+mod srs;
+mod verify;
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+use crate::report::Report;
+
+/// Does what the command line asks for.
+pub(crate) fn run(cli: &Cli) -> Result<Report, Failure> {
+    match &cli.command {
+        Command::Quantize(args) => quantize::run(args),
+        Command::Predict(args) => predict::run(args),
+        Command::Commit(args) => commit::run(args),
+        Command::CommitInput(args) => commit_input::run(args),
+        Command::Prove(args) => prove::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Srs(args) => srs::run(args),
+        Command::Demo(args) => demo::run(args, cli.json),
+    }
+}

@@ -1,0 +1,161 @@
+//! `tacit quantize`
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tacit_core::files::{self, Access};
+use tacit_data::{OutOfRangePolicy, ReadOptions, Table, infer_schema, read_schema, schema_json};
+use tacit_model::{Model, Schema};
+use tacit_onnx::{Accuracy, OnnxError, QuantiseOptions, QuantiseReport, quantise};
+
+use crate::args::Quantize;
+use crate::failure::Failure;
+use crate::load;
+use crate::progress::Spinner;
+use crate::report::{BOLD, Report, count, plain, rate, table};
+
+pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
+    let inferred: Option<PathBuf> = args.schema.is_none().then(|| args.output.with_extension("schema.json"));
+    files::check_absent(&args.output, args.force.force)?;
+    if let Some(path) = &inferred {
+        files::check_absent(path, args.force.force).map_err(|e| {
+            Failure::from(e)
+                .advise("use it with --schema, or pass --force to replace it by one inferred from the data")
+        })?;
+    }
+    let onnx = files::read(&args.onnx, tacit_onnx::MAX_FILE_BYTES as u64)?;
+    let file_error = |e: OnnxError| {
+        let failure = Failure::from(e);
+        Failure { message: format!("{}: {}", args.onnx.display(), failure.message), ..failure }
+    };
+    tacit_onnx::probe(&onnx).map_err(file_error)?;
+
+    let spinner = Spinner::new("reading the data");
+    let data = Table::read(&args.data, args.labels.as_deref())?;
+    let schema = match &args.schema {
+        Some(path) => read_schema(path).map_err(|e| {
+            Failure::from(e).advise("a schema names features with decimals, min and max, and classes; `tacit quantize` without --schema writes one to start from")
+        })?,
+        None => infer_schema(&data, None)?,
+    };
+    let options = ReadOptions { out_of_range: OutOfRangePolicy::Clip, ..ReadOptions::default() };
+    let records = data.records(&schema, &options)?;
+    tacit_core::Progress::stage(&spinner, "quantising");
+    let options = QuantiseOptions {
+        weight_bits: args.weight_bits,
+        activation_bits: args.activation_bits,
+        ..QuantiseOptions::default()
+    };
+    let (model, found) =
+        quantise(&onnx, &schema, &records.rows, records.labels.as_deref(), &options).map_err(file_error)?;
+    drop(spinner);
+
+    if let Some(path) = &inferred {
+        files::write(path, schema_json(&schema).as_bytes(), Access::Public, args.force.force)?;
+    }
+    if let Err(e) = files::write(&args.output, &model.to_bytes(), Access::Secret, args.force.force) {
+        if let Some(path) = inferred.as_ref().filter(|_| !args.force.force) {
+            // It would be in the way of the next attempt.
+            let _ = std::fs::remove_file(path);
+        }
+        return Err(e.into());
+    }
+
+    let mut report = Report::default();
+    load::tell(&records, &mut report);
+    describe(&mut report, args, &model, &found, inferred.as_deref());
+    warnings(&mut report, &schema, &found, inferred.as_deref());
+    Ok(report)
+}
+
+fn describe(
+    report: &mut Report,
+    args: &Quantize,
+    model: &Model,
+    found: &QuantiseReport,
+    inferred: Option<&Path>,
+) {
+    let (architecture, path) = (model.architecture(), args.output.display().to_string());
+    let saturated: u64 = found.layers.iter().map(|l| l.saturated).sum();
+    report.line(BOLD, format!("Quantised {} on {}", args.onnx.display(), count(found.rows, "record")));
+    let mut sides = table(&["", "float", "quantised"]);
+    let mut rows = 0;
+    if let (Some(f), Some(q)) = (found.float_accuracy, found.quantised_accuracy) {
+        let shown = |a: Accuracy| rate(a.correct as u64, a.total as u64);
+        sides.add_row([("right on the calibration records").to_owned(), shown(f), shown(q)]);
+        rows += 1;
+    }
+    let widths = format!("{}-bit weights, {}-bit activations", args.weight_bits, args.activation_bits);
+    sides.add_row(["arithmetic".to_owned(), "floats".to_owned(), widths]);
+    if rows > 0 {
+        report.table(sides);
+    }
+    report.field(
+        "largest output error",
+        format!("{:.6} (outputs reach {:.3})", found.max_error, found.largest_output),
+    );
+    if let Some(a) = found.agreement {
+        report.field("same class as the float model", rate(a.correct as u64, a.total as u64));
+    }
+    report.field("saturated values", saturated.to_string());
+    report.field("weights", architecture.weight_count().to_string());
+    let dropped = found.dropped.iter().map(|d| format!("`{d}`")).collect::<Vec<_>>().join(", ");
+    if !dropped.is_empty() {
+        report.field(
+            "left out after the logits",
+            format!("{dropped}: claims are about the logits `{}`", found.output),
+        );
+    }
+    report.field("model", format!("{path} (holds the weights: keep it)"));
+    if let Some(schema) = inferred {
+        report.field(
+            "schema",
+            format!("{} (inferred from the data: look at it before committing)", schema.display()),
+        );
+    }
+    let accuracy = |a: Option<Accuracy>| match a {
+        Some(a) => json!({ "correct": a.correct, "samples": a.total, "rate": a.rate() }),
+        None => Value::Null,
+    };
+    report.set("model", path);
+    report.set("schema", inferred.or(args.schema.as_deref()).map(|p| p.display().to_string()));
+    report.set("schema_inferred", inferred.is_some());
+    report.set("records", found.rows);
+    report.set("float_accuracy", accuracy(found.float_accuracy));
+    report.set("quantised_accuracy", accuracy(found.quantised_accuracy));
+    report.set("agreement", accuracy(found.agreement));
+    report.set("max_error", found.max_error);
+    report.set("rms_error", found.rms_error);
+    report.set("largest_output", found.largest_output);
+    report.set("saturated_values", saturated);
+    report.set("clipped_cells", found.clipped_cells);
+    report.set("weights", architecture.weight_count());
+    report.set("weight_bits", args.weight_bits);
+    report.set("activation_bits", args.activation_bits);
+    report.set("output", plain(&found.output));
+    report.set("left_out", found.dropped.iter().map(|d| plain(d)).collect::<Vec<_>>());
+}
+
+fn warnings(report: &mut Report, schema: &Schema, found: &QuantiseReport, inferred: Option<&Path>) {
+    for warning in found.warnings() {
+        report.warn(warning);
+    }
+    let Some(float) = found.float_accuracy else { return };
+    let classes = schema.classes.len().max(1);
+    if float.correct * classes < float.total {
+        let names =
+            schema.classes.iter().take(8).map(|c| format!("`{}`", c.name)).collect::<Vec<_>>().join(", ");
+        let remedy = match inferred {
+            Some(path) => format!(
+                "the schema puts the classes in the order {names}, the model probably in another: change the order in {}, \
+                 then run again with --schema and --force",
+                path.display()
+            ),
+            None => format!("is {names} the order of the classes in the model's output?"),
+        };
+        report.warn(format!(
+            "the float model does worse than chance on these labels ({}); {remedy}",
+            rate(float.correct as u64, float.total as u64)
+        ));
+    }
+}

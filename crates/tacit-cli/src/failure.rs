@@ -1,0 +1,145 @@
+//! What went wrong and what to do next, with the exit code that it means.
+
+use tacit_claim::EngineId;
+use tacit_core::srs::StoreError;
+use tacit_core::{CoreError, Outcome};
+use tacit_data::{DataError, Problem};
+use tacit_onnx::OnnxError;
+
+/// The claim does not hold.
+pub(crate) const DOES_NOT_HOLD: u8 = 1;
+/// Unusable arguments, card, model or data.
+pub(crate) const UNUSABLE: u8 = 2;
+/// Refused by policy.
+pub(crate) const POLICY: u8 = 3;
+
+/// Why a command did not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What failed.
+    pub(crate) message: String,
+    /// What to do next.
+    pub(crate) advice: Option<String>,
+    /// The exit code.
+    pub(crate) code: u8,
+}
+
+impl Failure {
+    /// Something unusable: exit code 2.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), advice: None, code: UNUSABLE }
+    }
+
+    /// The same with advice.
+    pub(crate) fn advise(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+}
+
+impl From<CoreError> for Failure {
+    fn from(e: CoreError) -> Self {
+        let code = match e.outcome() {
+            Outcome::DoesNotHold => DOES_NOT_HOLD,
+            Outcome::Unusable => UNUSABLE,
+            Outcome::Policy => POLICY,
+        };
+        let advice = e.advice().or_else(|| match &e {
+            CoreError::Io { source, .. } => io_advice(source),
+            CoreError::EngineUnavailable(EngineId::Sumcheck, _) => {
+                Some("use --engine halo2, which is the default".to_owned())
+            }
+            _ => None,
+        });
+        Self { message: e.to_string(), advice, code }
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(e: DataError) -> Self {
+        let advice = match e.problem.as_ref() {
+            Problem::Io(source) => io_advice(source),
+            Problem::RowNotChosen { .. } | Problem::NoSuchRow { .. } => {
+                Some("choose the record with --row N, counted from 0".to_owned())
+            }
+            Problem::Cell { range: Some(_), .. } => {
+                Some("correct the record, or use a model whose schema declares a wider range".to_owned())
+            }
+            Problem::Cell { range: None, .. } => {
+                Some("name the label column with --labels, or pass --schema to say which columns count".to_owned())
+            }
+            Problem::MissingColumns { .. } => Some(
+                "add the columns; names must be those of the schema, which `tacit inspect` lists for a card or a model"
+                    .to_owned(),
+            ),
+            Problem::NotThere { .. } => Some("name the column or array that holds the classes with --labels".to_owned()),
+            Problem::Label { .. } | Problem::NoClasses(_) => {
+                Some("pass the schema whose classes are those of the labels with --schema".to_owned())
+            }
+            _ => None,
+        };
+        Self { advice, ..Self::new(e.to_string()) }
+    }
+}
+
+impl From<OnnxError> for Failure {
+    fn from(e: OnnxError) -> Self {
+        let advice = match &e {
+            OnnxError::UnsupportedOperator { .. } => {
+                Some("export the model without this operator, or with one of those listed".to_owned())
+            }
+            OnnxError::FeatureCount { .. } => Some(
+                "name the label column with --labels, leave out columns that the model does not take, or pass --schema"
+                    .to_owned(),
+            ),
+            OnnxError::ClassCount { .. } => {
+                Some("pass a schema with the model's classes in the model's order with --schema".to_owned())
+            }
+            OnnxError::Malformed(_) => Some("check that the file is an ONNX model and was copied whole".to_owned()),
+            _ => None,
+        };
+        Self { advice, ..Self::new(e.to_string()) }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(e: StoreError) -> Self {
+        let advice = match &e {
+            StoreError::Io { source, .. } => io_advice(source),
+            StoreError::File { .. } => Some("delete the file and import the setup again".to_owned()),
+            StoreError::Ptau { .. } => Some(
+                "use a .ptau file for BN254 as the Perpetual Powers of Tau ceremony publishes them, copied whole"
+                    .to_owned(),
+            ),
+            StoreError::K { .. } => Some("`tacit prove` and `tacit verify` say which k a model needs".to_owned()),
+            _ => None,
+        };
+        Self { advice, ..Self::new(e.to_string()) }
+    }
+}
+
+impl From<clap::Error> for Failure {
+    fn from(e: clap::Error) -> Self {
+        let text = e.to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text);
+        let message = message.split("\n\n").next().unwrap_or_default().split_whitespace();
+        Self::new(message.collect::<Vec<_>>().join(" ")).advise("see --help of the command")
+    }
+}
+
+fn io_advice(e: &std::io::Error) -> Option<String> {
+    use std::io::ErrorKind as E;
+    Some(
+        match e.kind() {
+            E::NotFound => "check the path",
+            E::PermissionDenied => "check who may read or write there",
+            E::StorageFull => "free some space",
+            _ => return None,
+        }
+        .to_owned(),
+    )
+}

@@ -1,0 +1,109 @@
+//! Files of a known kind, with errors that say which kind they are instead.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use tacit_claim::{Bundle, Card, FileKind, InputOpening, OwnerKey, WeightsOpening, sniff};
+use tacit_core::files;
+use tacit_data::{OutOfRangePolicy, ReadOptions, Records, RowChoice, read_records};
+use tacit_model::{Model, Schema};
+use zeroize::Zeroizing;
+
+use crate::failure::{DOES_NOT_HOLD, Failure};
+use crate::report::{Report, count, plain};
+
+/// The bytes of a file that is `wanted` or of no known kind (its reader will say what is wrong with it).
+fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let bytes = files::read(path, files::MAX_FILE)?;
+    let found = sniff(&bytes);
+    if found == wanted || found == FileKind::Unknown {
+        return Ok(bytes);
+    }
+    let failure =
+        Failure::new(format!("{} is not a {wanted} but a file of the kind: {found}", path.display()));
+    Err(match (wanted, found) {
+        (FileKind::Model, FileKind::Onnx) => {
+            failure.advise("quantise it first: tacit quantize MODEL.onnx --data FILE -o MODEL.tacit")
+        }
+        (FileKind::Card, FileKind::WeightsOpening) => {
+            failure.advise("the card is card.json, beside the opening")
+        }
+        _ => failure.advise("check the order of the arguments and the names of the files"),
+    })
+}
+
+fn unusable(path: &Path, e: impl Display) -> Failure {
+    Failure::new(format!("{}: {e}", path.display()))
+}
+
+/// A quantised model.
+pub(crate) fn model(path: &Path) -> Result<Model, Failure> {
+    Model::from_bytes(&bytes(path, FileKind::Model)?)
+        .map_err(|e| unusable(path, e).advise("make it again with `tacit quantize`"))
+}
+
+/// A card.
+pub(crate) fn card(path: &Path) -> Result<Card, Failure> {
+    Card::from_json(&bytes(path, FileKind::Card)?).map_err(|e| {
+        unusable(path, e).advise("ask the model's owner for the card again: a card never changes")
+    })
+}
+
+/// A proof. One that was altered until it is none does not hold.
+pub(crate) fn proof(path: &Path) -> Result<Bundle, Failure> {
+    Bundle::from_bytes(&bytes(path, FileKind::Proof)?)
+        .map_err(|e| unusable(path, e).code(DOES_NOT_HOLD).advise("ask the prover for the proof again"))
+}
+
+/// The opening of a card.
+pub(crate) fn opening(path: &Path) -> Result<WeightsOpening, Failure> {
+    WeightsOpening::from_bytes(&bytes(path, FileKind::WeightsOpening)?).map_err(|e| {
+        unusable(path, e)
+            .advise("restore it from a copy; without it nothing can be proved about the card's model")
+    })
+}
+
+/// The opening of a record.
+pub(crate) fn input_opening(path: &Path) -> Result<InputOpening, Failure> {
+    InputOpening::from_bytes(&bytes(path, FileKind::InputOpening)?)
+        .map_err(|e| unusable(path, e).advise("restore it from a copy, or commit to the record again"))
+}
+
+/// An identity.
+pub(crate) fn owner_key(path: &Path) -> Result<OwnerKey, Failure> {
+    OwnerKey::from_text(&bytes(path, FileKind::OwnerKey)?)
+        .map_err(|e| unusable(path, e).advise("restore the key from a copy"))
+}
+
+/// One record of a data file.
+pub(crate) fn record(
+    path: &Path,
+    row: Option<usize>,
+    schema: &Schema,
+    report: &mut Report,
+) -> Result<Vec<i64>, Failure> {
+    let options = ReadOptions { out_of_range: OutOfRangePolicy::Refuse, rows: RowChoice::One(row) };
+    let mut records = read_records(path, schema, None, &options)?;
+    tell(&records, report);
+    report.set("record_source", plain(&records.source));
+    records.rows.pop().ok_or_else(|| unusable(path, "holds no records"))
+}
+
+/// Says what reading left out or changed.
+pub(crate) fn tell(records: &Records, report: &mut Report) {
+    report.set("ignored_columns", records.ignored_columns.clone());
+    report.set("rounded_cells", records.rounded_cells);
+    if !records.ignored_columns.is_empty() {
+        let names =
+            records.ignored_columns.iter().take(8).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        let more = records.ignored_columns.len().saturating_sub(8);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        report.note(format!("ignored {}: {names}{more}", count(records.ignored_columns.len(), "column")));
+    }
+    if records.rounded_cells > 0 {
+        report.note(format!(
+            "{} had more decimals than the schema and were rounded (half to even)",
+            count(records.rounded_cells, "cell")
+        ));
+    }
+}
