@@ -49,10 +49,18 @@ pub(crate) fn card(path: &Path) -> Result<Card, Failure> {
     })
 }
 
-/// A proof. One that was altered until it is none does not hold.
+/// A proof. One that was altered until it is none does not hold; what never was one is unusable.
 pub(crate) fn proof(path: &Path) -> Result<Bundle, Failure> {
-    Bundle::from_bytes(&bytes(path, FileKind::Proof)?)
-        .map_err(|e| unusable(path, e).code(DOES_NOT_HOLD).advise("ask the prover for the proof again"))
+    let bytes = bytes(path, FileKind::Proof)?;
+    Bundle::from_bytes(&bytes).map_err(|e| {
+        let failure = unusable(path, e);
+        let alike = bytes.iter().zip(b"TACITPRF").filter(|(a, b)| a == b).count();
+        if alike >= 6 {
+            failure.code(DOES_NOT_HOLD).advise("ask the prover for the proof again")
+        } else {
+            failure.advise("check the order of the arguments and the names of the files")
+        }
+    })
 }
 
 /// The opening of a card.

@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use clap::Parser as _;
 
 use crate::args::Cli;
-use crate::failure::Failure;
+use crate::failure::{DOES_NOT_HOLD, Failure, UNUSABLE};
 
 /// Where the last panic happened. Libraries panic behind fences that turn it into an error, so that it is no news.
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
@@ -34,19 +34,23 @@ fn main() -> ExitCode {
     let json = std::env::args_os().any(|a| a == "--json");
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) if json && e.use_stderr() => return output::failure(&Failure::from(e), None, true),
+        Err(e) if json && e.use_stderr() => return output::failure(&Failure::from(e), true),
         Err(e) => {
             // Nobody is left to tell when the stream is closed.
             let _ = e.print();
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };
-    let holds = cli.command.is_verify();
     match catch_unwind(AssertUnwindSafe(|| commands::run(&cli))) {
         Ok(Ok(report)) => output::report(&report, cli.json),
-        Ok(Err(failure)) => {
-            output::failure(&failure, holds.then_some(failure.code != 1).filter(|h| !h), cli.json)
+        Ok(Err(failure)) if failure.code == DOES_NOT_HOLD && cli.command.is_verify() => {
+            output::verdict_against(&failure, cli.json)
         }
+        // Only a verdict has code 1; what cannot be claimed in the first place is unusable.
+        Ok(Err(failure)) if failure.code == DOES_NOT_HOLD => {
+            output::failure(&failure.code(UNUSABLE), cli.json)
+        }
+        Ok(Err(failure)) => output::failure(&failure, cli.json),
         Err(_) => {
             let place = LAST_PANIC
                 .lock()
@@ -55,7 +59,7 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|| "an unknown place".to_owned());
             let failure = Failure::new(format!("this is a defect of tacit, met at {place}"))
                 .advise("please report it, with the command but without secret files");
-            output::failure(&failure, None, cli.json)
+            output::failure(&failure, cli.json)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::failure::{DOES_NOT_HOLD, Failure, UNUSABLE};
+use crate::failure::{Failure, UNUSABLE};
 use crate::report::{BAD, DIM, Item, LOUD, Report, plain};
 
 /// Prints what a command found out.
@@ -30,39 +30,54 @@ pub(crate) fn report(report: &Report, as_json: bool) -> ExitCode {
     finish(written, report.code)
 }
 
-/// Prints why a command did not do its work. `holds` is the verdict, for commands that give one.
-pub(crate) fn failure(failure: &Failure, holds: Option<bool>, as_json: bool) -> ExitCode {
+/// Prints why a command did not do its work.
+pub(crate) fn failure(failure: &Failure, as_json: bool) -> ExitCode {
     if as_json {
-        let mut object = json!({
-            "error": plain(&failure.message),
-            "advice": failure.advice.as_deref().map(plain),
-            "exit_code": failure.code,
-        });
-        if let Some(holds) = holds {
-            object["holds"] = holds.into();
-        }
-        return finish(json_line(&object), failure.code);
+        return finish(json_line(&failure_json(failure)), failure.code);
     }
-    let mut err = anstream::stderr();
-    let mut written = Ok(());
-    if holds.is_some() && failure.code == DOES_NOT_HOLD {
-        written = writeln!(anstream::stdout(), "{BAD}DOES NOT HOLD{BAD:#}: {}", plain(&failure.message));
+    let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", plain(&failure.message));
+    advice(failure);
+    ExitCode::from(failure.code)
+}
+
+/// Prints the verdict that a claim does not hold, and why.
+pub(crate) fn verdict_against(failure: &Failure, as_json: bool) -> ExitCode {
+    let written = if as_json {
+        let mut object = failure_json(failure);
+        object["holds"] = false.into();
+        json_line(&object)
     } else {
-        let _ = writeln!(err, "{BAD}error:{BAD:#} {}", plain(&failure.message));
-    }
-    if let Some(advice) = &failure.advice {
-        let _ = writeln!(err, "{DIM} help:{DIM:#} {}", plain(advice));
-    }
+        let written = writeln!(anstream::stdout(), "{BAD}DOES NOT HOLD{BAD:#}: {}", plain(&failure.message));
+        advice(failure);
+        written
+    };
     finish(written, failure.code)
 }
 
-/// Prints items as they come, for commands that tell a story.
+fn failure_json(failure: &Failure) -> Value {
+    json!({
+        "error": plain(&failure.message),
+        "advice": failure.advice.as_deref().map(plain),
+        "exit_code": failure.code,
+    })
+}
+
+fn advice(failure: &Failure) {
+    if let Some(advice) = &failure.advice {
+        let _ = writeln!(anstream::stderr(), "{DIM} help:{DIM:#} {}", plain(advice));
+    }
+}
+
+/// Prints items as they come, for commands that tell a story. Wrapped to the width of a terminal.
 pub(crate) fn text(items: &[Item]) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
+    let columns = comfy_table::Table::new().width().map_or(usize::MAX, usize::from);
     let mut width = 0;
     for (at, item) in items.iter().enumerate() {
         match item {
-            Item::Line(style, text) => writeln!(out, "{style}{}{style:#}", plain(text))?,
+            Item::Line(style, text) => {
+                writeln!(out, "{style}{}{style:#}", wrapped(&plain(text), columns, 0))?
+            }
             Item::Table(table) => writeln!(out, "{table}")?,
             Item::Field(label, value) => {
                 if width == 0 {
@@ -72,13 +87,36 @@ pub(crate) fn text(items: &[Item]) -> io::Result<()> {
                     });
                     width = labels.max().unwrap_or(0);
                 }
-                writeln!(out, "{DIM}{label:width$}{DIM:#}  {}", plain(value))?;
+                let value = wrapped(&plain(value), columns, width + 2);
+                writeln!(out, "{DIM}{label:width$}{DIM:#}  {value}")?;
                 continue;
             }
         }
         width = 0;
     }
     out.flush()
+}
+
+/// `text` broken between words to fit `columns`, of which the first `indent` are kept free after the first line.
+fn wrapped(text: &str, columns: usize, indent: usize) -> String {
+    let room = columns.saturating_sub(indent);
+    if room < 20 || text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut used = 0;
+    for word in text.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if used > 0 && used + length > room {
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            used = 0;
+        }
+        out.push_str(word);
+        used += word.chars().count();
+    }
+    out
 }
 
 fn json_line(value: &Value) -> io::Result<()> {
@@ -100,5 +138,21 @@ fn finish(written: io::Result<()>, code: u8) -> ExitCode {
             ExitCode::from(if code == 0 { UNUSABLE } else { code })
         }
         _ => ExitCode::from(code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let text = "the quick brown fox jumps over the lazy dog";
+        assert_eq!(wrapped(text, 100, 0), text);
+        assert_eq!(wrapped(text, 24, 0), "the quick brown fox\njumps over the lazy dog");
+        assert_eq!(wrapped(text, 26, 2), "the quick brown fox\n  jumps over the lazy dog");
+        assert_eq!(wrapped(text, 10, 0), text, "too narrow to be of use");
+        let long = "x".repeat(30);
+        assert_eq!(wrapped(&format!("{long} {long}"), 20, 0), format!("{long}\n{long}"));
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn plain(text: &str) -> String {
 /// A table in the house style.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_preset(comfy_table::presets::UTF8_FULL_CONDENSED);
     table.set_header(header.iter().copied());
     table
 }

@@ -1,6 +1,6 @@
 //! `tacit commit`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rand_core::{OsRng, RngCore as _};
 use serde_json::Value;
@@ -49,9 +49,9 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
             }
         })
     };
-    let all = new_key
-        .then(|| write(&key_path, key.to_text().as_bytes(), Access::Secret))
-        .unwrap_or(Ok(()))
+    let key_written =
+        if new_key { write(&key_path, key.to_text().as_bytes(), Access::Secret) } else { Ok(()) };
+    let all = key_written
         .and_then(|()| write(&opening_path, &opening.to_bytes(), Access::Secret))
         .and_then(|()| write(&card_path, card.to_json(), Access::Public));
     if let Err(e) = all {
@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
 }
 
 /// The identity that signs, and whether it is new.
-fn identity(args: &Commit, key_path: &PathBuf) -> Result<(OwnerKey, bool), Failure> {
+fn identity(args: &Commit, key_path: &Path) -> Result<(OwnerKey, bool), Failure> {
     if let Some(path) = &args.key {
         return Ok((load::owner_key(path)?, false));
     }

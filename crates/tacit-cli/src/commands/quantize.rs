@@ -154,7 +154,7 @@ fn warnings(report: &mut Report, schema: &Schema, found: &QuantiseReport, inferr
             None => format!("is {names} the order of the classes in the model's output?"),
         };
         report.warn(format!(
-            "the float model does worse than chance on these labels ({}); {remedy}",
+            "the float model does worse than chance on these labels, {}; {remedy}",
             rate(float.correct as u64, float.total as u64)
         ));
     }

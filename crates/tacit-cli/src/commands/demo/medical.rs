@@ -20,7 +20,12 @@ use zeroize::Zeroizing;
 use super::figures::{median, once, peak_memory, shown};
 use super::{Teller, attacks, bundled};
 use crate::failure::{DOES_NOT_HOLD, Failure};
-use crate::report::{BAD, GOOD, Item, LOUD, PLAIN, Report, rate, table};
+use crate::report::{BAD, BOLD, GOOD, Item, LOUD, PLAIN, Report, rate, table};
+
+const STORY: &str = "A provider keeps a model that tells malignant from benign breast masses. A patient gets its answer, \
+     and a proof that the advertised model gave it for exactly her record. Neither weights nor record are shown to \
+     whoever verifies.";
+const UNSAFE: &str = "This demo makes a temporary UNSAFE development setup: anybody can forge proofs under it. Nothing is kept.";
 
 /// Everybody's things, once the proof is made.
 pub(super) struct Scene {
@@ -77,10 +82,9 @@ pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
     let folder = DataFolder::new(temporary.path());
     let mut figures = Figures::default();
     teller.tell(&[
-        Item::Line(crate::report::BOLD, "A diagnosis with a proof".into()),
-        Item::Line(PLAIN, "A provider keeps a model that tells malignant from benign breast masses. A patient gets an answer, and a".into()),
-        Item::Line(PLAIN, "proof that the advertised model gave it for exactly her record. Neither weights nor record are shown.".into()),
-        Item::Line(LOUD, "This demo makes a temporary UNSAFE development setup: anybody can forge proofs under it. Nothing is kept.".into()),
+        Item::Line(BOLD, "A diagnosis with a proof".into()),
+        Item::Line(PLAIN, STORY.into()),
+        Item::Line(LOUD, UNSAFE.into()),
     ]);
 
     let schema = bundled::schema()?;

@@ -3,6 +3,7 @@
 mod attacks;
 mod bundled;
 mod figures;
+mod forging;
 mod medical;
 
 use crate::args::Demo;

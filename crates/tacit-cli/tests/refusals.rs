@@ -1,0 +1,240 @@
+//! What must not work: the exit code of the contract, an error pair, and no file left behind.
+
+mod common;
+
+use std::sync::OnceLock;
+
+use common::{Place, committed, data, onnx, proved, verifier};
+use serde_json::Value;
+
+/// A proof that is good, made once.
+fn good() -> &'static Place {
+    static PLACE: OnceLock<Place> = OnceLock::new();
+    PLACE.get_or_init(proved)
+}
+
+const VERIFY: &str = "verify answer.proof --card card.json --allow-dev-srs";
+
+#[test]
+fn a_proof_for_something_else_does_not_hold() {
+    let other = committed();
+    let v = verifier(good());
+    v.tacit(VERIFY, &[]).ok();
+    v.tacit(&format!("{VERIFY} --context request-2"), &[])
+        .does_not_hold(&["`request-1`, not for `request-2`"]);
+    let unknown = "ab".repeat(32);
+    v.tacit(&format!("{VERIFY} --expect-input {{}}"), &[&unknown]).does_not_hold(&[&unknown]);
+    v.take(&other, "card/card.json", "other.json");
+    let run = v.tacit("verify answer.proof --card other.json --allow-dev-srs", &[]);
+    let run = run.does_not_hold(&["the claim is about card"]);
+    assert!(run.err.contains("verify the proof against the card that it was made for"), "{run:?}");
+
+    let run = v.tacit(&format!("{VERIFY} --context request-2 --json"), &[]);
+    assert_eq!(run.code, 1);
+    let verdict = run.json();
+    assert_eq!((&verdict["holds"], &verdict["exit_code"]), (&Value::Bool(false), &Value::from(1)));
+    assert!(verdict["error"].as_str().unwrap().contains("request-2") && verdict["advice"].is_string());
+}
+
+#[test]
+fn a_damaged_proof_does_not_hold() {
+    let v = verifier(good());
+    let bytes = v.read("answer.proof");
+    // Magic, version, lengths, the claim's version, engine, card, the last byte of the claim, the engine's proof.
+    let claim_end = 14 + u32::from_le_bytes(bytes[10..14].try_into().unwrap()) as usize;
+    for at in [
+        0,
+        7,
+        8,
+        10,
+        13,
+        14,
+        15,
+        20,
+        claim_end - 1,
+        claim_end,
+        claim_end + 4,
+        bytes.len() / 2,
+        bytes.len() - 1,
+    ] {
+        let mut bad = bytes.clone();
+        bad[at] ^= 1;
+        v.write("answer.proof", bad);
+        let run = v.tacit(VERIFY, &[]);
+        assert_eq!(run.code, 1, "flipped byte {at}: {run:?}");
+        assert!(run.out.starts_with("DOES NOT HOLD: "), "{run:?}");
+    }
+    for cut in [9, 16, bytes.len() / 2, bytes.len() - 1] {
+        v.write("answer.proof", &bytes[..cut]);
+        v.tacit(VERIFY, &[]).does_not_hold(&[]);
+    }
+    v.write("answer.proof", [&bytes[..], &[0]].concat());
+    v.tacit(VERIFY, &[]).does_not_hold(&["1 bytes after its end"]);
+    // What never was a proof.
+    for other in [&b""[..], b"hello", &[0xff; 1000]] {
+        v.write("answer.proof", other);
+        v.tacit(VERIFY, &[]).fails(2, &["answer.proof: not a Tacit proof file"]);
+    }
+}
+
+#[test]
+fn policy_refuses_with_its_own_code() {
+    let v = verifier(good());
+    v.tacit("verify answer.proof --card card.json", &[]).fails(3, &["unsafe development", "--allow-dev-srs"]);
+    let run = v.tacit("verify answer.proof --card card.json --json", &[]);
+    assert_eq!((run.code, run.json()["exit_code"].as_u64()), (3, Some(3)));
+    let unknown = "ab".repeat(32);
+    v.tacit(&format!("{VERIFY} --expect-card {{}}"), &[&unknown])
+        .fails(3, &[&unknown, "do not trust this card"]);
+}
+
+#[test]
+fn without_a_setup_there_is_advice() {
+    let place = committed();
+    let prove =
+        "prove inference --model diagnosis.tacit --opening card/opening.secret --input {} --row 0 -o a.proof";
+    let run = place.tacit(prove, &[&data("test.csv")]);
+    run.fails(2, &["no setup for circuits of 2^10 rows", "tacit srs import", "tacit srs unsafe-dev --k 10"]);
+    place.tacit("srs unsafe-dev --k 9", &[]).ok();
+    place.tacit(prove, &[&data("test.csv")]).fails(2, &["no setup for circuits of 2^10 rows"]);
+    assert_eq!(place.files(), ["card", "diagnosis.tacit"]);
+
+    let v = Place::new();
+    v.take(good(), "card/card.json", "card.json");
+    v.take(good(), "answer.proof", "answer.proof");
+    v.tacit(VERIFY, &[]).fails(2, &["no setup", "tacit srs import"]);
+}
+
+#[test]
+fn unusable_files_are_named() {
+    let place = Place::new();
+    for name in ["diagnosis.tacit", "record.secret", "answer.proof"] {
+        place.take(good(), name, name);
+    }
+    for name in ["card.json", "opening.secret", "owner.key"] {
+        place.take(good(), &format!("card/{name}"), name);
+    }
+    let before = place.files();
+    let test = &*data("test.csv");
+    let prove = |model: &str, opening: &str, input: &str| {
+        place.run([
+            "prove",
+            "inference",
+            "--model",
+            model,
+            "--opening",
+            opening,
+            "--card",
+            "card.json",
+            "--input-opening",
+            input,
+            "-o",
+            "new.proof",
+        ])
+    };
+    // Missing files.
+    prove("none.tacit", "opening.secret", "record.secret").fails(2, &["none.tacit: ", "check the path"]);
+    prove("diagnosis.tacit", "none.secret", "record.secret").fails(2, &["none.secret: "]);
+    prove("diagnosis.tacit", "opening.secret", "none.secret").fails(2, &["none.secret: "]);
+    place.tacit("verify none.proof --card card.json", &[]).fails(2, &["none.proof: "]);
+    place.tacit("inspect .", &[]).fails(2, &["is a folder"]);
+    place.tacit("predict diagnosis.tacit --input none.csv", &[]).fails(2, &["none.csv: ", "check the path"]);
+    place.tacit("srs import none.ptau", &[]).fails(2, &["none.ptau: "]);
+    // Files of another kind.
+    prove("card.json", "opening.secret", "record.secret")
+        .fails(2, &["card.json is not a quantised model", "card"]);
+    prove("diagnosis.tacit", "record.secret", "record.secret")
+        .fails(2, &["not a opening of a card"].map(|_| "record.secret is not"));
+    prove("diagnosis.tacit", "opening.secret", "opening.secret").fails(2, &["opening.secret is not"]);
+    place.tacit("verify card.json --card card.json", &[]).fails(2, &["card.json is not"]);
+    place.tacit("verify answer.proof --card opening.secret", &[]).fails(2, &["beside the opening"]);
+    place.tacit("commit {} -o new", &[&onnx()]).fails(2, &["quantise it first"]);
+    place.tacit("commit diagnosis.tacit -o new --key card.json", &[]).fails(2, &["card.json is not"]);
+    place.tacit("srs import card.json", &[]).fails(2, &["card.json: ", ".ptau"]);
+    place.tacit("inspect {}", &[test]).fails(2, &["none of tacit's files"]);
+    place
+        .tacit("quantize card.json --data {} --labels diagnosis -o new.tacit", &[test])
+        .fails(2, &["card.json: "]);
+    // Damage.
+    for name in ["diagnosis.tacit", "record.secret", "opening.secret", "owner.key", "card.json"] {
+        let mut bytes = place.read(name);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        place.write("bad", bytes);
+        place.tacit("inspect bad", &[]).fails(2, &["bad: "]);
+        let file = |wanted: &'static str| if wanted == name { "bad" } else { wanted };
+        let run = match name {
+            "owner.key" => place.tacit("commit diagnosis.tacit -o new --key bad", &[]),
+            "card.json" => place.tacit("verify answer.proof --card bad", &[]),
+            _ => prove(file("diagnosis.tacit"), file("opening.secret"), file("record.secret")),
+        };
+        run.fails(2, &["bad: ", " help: "]);
+    }
+    // Parts that do not belong together.
+    let other = committed();
+    place.take(&other, "card/card.json", "card.json");
+    prove("diagnosis.tacit", "opening.secret", "record.secret").fails(2, &["the opening belongs to card"]);
+    place.take(&other, "card/opening.secret", "opening.secret");
+    let holes = [&*onnx(), &*data("train.csv"), &*data("schema.json")];
+    place
+        .tacit("quantize {} --data {} --labels diagnosis --schema {} --weight-bits 6 -o bad --force", &holes)
+        .ok();
+    prove("bad", "opening.secret", "record.secret")
+        .fails(2, &["the model is not the one", "use the model file"]);
+    std::fs::remove_file(place.path("bad")).unwrap();
+    assert_eq!(place.files(), before, "a failure left a file behind");
+}
+
+#[test]
+fn records_are_refused_by_column_and_row() {
+    let place = committed();
+    let commit = |input: &str, row: &[&str]| {
+        place.run(
+            ["commit-input", "--card", "card/card.json", "-o", "r.secret", "--input", input]
+                .iter()
+                .chain(row),
+        )
+    };
+    let test = &*data("test.csv");
+    commit(test, &["--row", "48"])
+        .fails(2, &["row 48", "`texture error`", "4.885", "[-0.5238, 4.7800]", " help: "]);
+    commit(test, &[]).fails(2, &["holds 171 records", "--row N"]);
+    commit(test, &["--row", "171"]).fails(2, &["there is no row 171", "--row N"]);
+    let text = std::fs::read_to_string(test).unwrap();
+    let lines: Vec<&str> = text.lines().take(2).collect();
+    let with = |header: &str, row: &str| place.write("one.csv", format!("{header}\n{row}\n"));
+    with(&lines[0].replace("mean radius", "radius"), lines[1]);
+    commit("one.csv", &[]).fails(2, &["`mean radius`", "missing", "tacit inspect"]);
+    for (cell, what) in [
+        ("", "nothing is there"),
+        ("high", "`high` is not a number"),
+        ("NaN", "not a number"),
+        ("1e300", "too large"),
+    ] {
+        with(lines[0], &lines[1].replacen("20.57", cell, 1));
+        commit("one.csv", &[]).fails(2, &["row 0", "`mean radius`", what, "[2.293, 30.418]"]);
+    }
+    with(lines[0], lines[1]);
+    commit("one.csv", &[]).ok();
+    let predict = place.tacit("predict diagnosis.tacit --input {} -o new.csv", &[test]);
+    predict.fails(2, &["row 48", "texture error", "--clip"]);
+    assert_eq!(place.files(), ["card", "diagnosis.tacit", "one.csv", "r.secret"]);
+}
+
+#[test]
+fn a_model_that_cannot_be_quantised_leaves_nothing() {
+    let place = Place::new();
+    let train = &*data("train.csv");
+    let quantize = |onnx: &str, more: &[&str]| {
+        place.run(["quantize", onnx, "--data", train, "-o", "m.tacit"].iter().chain(more))
+    };
+    quantize(&onnx(), &[]).fails(2, &["`diagnosis`", "--labels"]);
+    quantize(&onnx(), &["--labels", "result"]).fails(2, &["there is no column `result`", "--labels"]);
+    quantize(&onnx(), &["--labels", "mean radius"]).fails(2, &[" help: "]);
+    quantize(&onnx(), &["--labels", "diagnosis", "--weight-bits", "40"]).fails(2, &["weight_bits", "2..=16"]);
+    place.write("bad.onnx", &std::fs::read(onnx()).unwrap()[..2000]);
+    quantize("bad.onnx", &["--labels", "diagnosis"]).fails(2, &["bad.onnx: ", "copied whole"]);
+    place.write("schema.json", "{\"format\": \"tacit.schema/1\"");
+    quantize(&onnx(), &["--labels", "diagnosis", "--schema", "schema.json"]).fails(2, &["schema.json: "]);
+    assert_eq!(place.files(), ["bad.onnx", "schema.json"]);
+}
