@@ -101,9 +101,9 @@ fn check_proof(
     allow_dev: bool,
     progress: &dyn Progress,
 ) -> Result<SrsOrigin, CoreError> {
-    let engine_id = bundle.claim().engine;
+    let engine = folder.engine(bundle.claim().engine, SrsPolicy::NoDev)?;
     let under = |policy: SrsPolicy| -> Result<SrsOrigin, CoreError> {
-        let engine = folder.engine(engine_id, policy)?;
+        let engine = engine.with_policy(policy);
         let origin = engine.setup(&statement.system)?;
         engine.verify(statement, bundle.proof(), progress).map_err(|e| match e {
             Refused::Engine(e) => CoreError::Engine(e),

@@ -1,7 +1,8 @@
 //! The engine: setups and keys from a folder, proofs from [`crate::prove`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rand_core::CryptoRngCore;
 use tacit_digest::{Part, Salt};
@@ -14,6 +15,7 @@ use crate::cache::KeyCache;
 use crate::layout::domain;
 use crate::planner::plan;
 use crate::prove::{self, ProverKey, VerifierKey};
+use crate::shape::CircuitShape;
 use crate::srs::{SrsOrigin, SrsPolicy, SrsStore, StoreError, VerifierSrs};
 
 /// The halo2 engine over one data folder: setups in `srs/`, keys in `keys/`.
@@ -22,13 +24,40 @@ pub struct Halo2Engine {
     srs: SrsStore,
     keys: KeyCache,
     policy: SrsPolicy,
+    /// Shapes of the systems seen so far, by digest.
+    plans: Arc<Mutex<HashMap<[u8; 32], CircuitShape>>>,
 }
 
 impl Halo2Engine {
     /// The engine with what is kept under `folder`; `policy` says which setups it may use.
     #[must_use]
     pub fn open(folder: &Path, policy: SrsPolicy) -> Self {
-        Self { srs: SrsStore::open(folder.join("srs")), keys: KeyCache::open(folder.join("keys")), policy }
+        Self {
+            srs: SrsStore::open(folder.join("srs")),
+            keys: KeyCache::open(folder.join("keys")),
+            policy,
+            plans: Arc::default(),
+        }
+    }
+
+    /// The same engine with another policy.
+    #[must_use]
+    pub fn with_policy(&self, policy: SrsPolicy) -> Self {
+        Self { policy, ..self.clone() }
+    }
+
+    /// The digest and the shape of `system`, planned once.
+    fn plan(&self, system: &RelationSystem) -> Result<([u8; 32], CircuitShape), Halo2Error> {
+        let digest = system.digest();
+        let known = |plans: &Mutex<HashMap<_, _>>| {
+            plans.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).copied()
+        };
+        if let Some(shape) = known(&self.plans) {
+            return Ok((digest, shape));
+        }
+        let shape = plan(system).map_err(|e| EngineError::new(e.to_string()))?;
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, shape);
+        Ok((digest, shape))
     }
 
     /// The setups.
@@ -42,7 +71,7 @@ impl Halo2Engine {
     /// # Errors
     /// [`Halo2Error`] when the system is too large or no accepted setup is installed.
     pub fn setup(&self, system: &RelationSystem) -> Result<SrsOrigin, Halo2Error> {
-        Ok(*self.verifier_srs(plan(system).map_err(too_large)?.k)?.origin())
+        Ok(*self.verifier_srs(self.plan(system)?.1.k)?.origin())
     }
 
     fn verifier_srs(&self, k: u32) -> Result<VerifierSrs, Halo2Error> {
@@ -58,12 +87,11 @@ impl Halo2Engine {
         system: &RelationSystem,
         progress: &dyn Progress,
     ) -> Result<(ProverKey, crate::srs::Srs), Halo2Error> {
-        let shape = plan(system).map_err(too_large)?;
+        let (digest, shape) = self.plan(system)?;
         let srs = self
             .srs
             .load(shape.k, &self.policy, &mut |p| progress.stage(&format!("setup: {:?} {} of {}", p.stage, p.done, p.total)))
             .map_err(|e| setup_error(shape.k, e))?;
-        let digest = system.digest();
         if let Some(key) = self.keys.prover(digest, *srs.fingerprint()).filter(|key| key.shape == shape) {
             return Ok((key, srs));
         }
@@ -80,9 +108,8 @@ impl Halo2Engine {
         system: &RelationSystem,
         progress: &dyn Progress,
     ) -> Result<(VerifierKey, VerifierSrs), Halo2Error> {
-        let shape = plan(system).map_err(too_large)?;
+        let (digest, shape) = self.plan(system)?;
         let small = self.verifier_srs(shape.k)?;
-        let digest = system.digest();
         if let Some(key) = self.keys.verifier(digest, *small.fingerprint()).filter(|key| key.shape() == shape) {
             return Ok((key, small));
         }
@@ -125,10 +152,6 @@ impl From<Halo2Error> for EngineError {
             other => Self::new(other.to_string()),
         }
     }
-}
-
-fn too_large(e: crate::planner::TooLarge) -> Halo2Error {
-    EngineError::new(e.to_string()).into()
 }
 
 fn setup_error(k: u32, e: StoreError) -> Halo2Error {
