@@ -12,18 +12,21 @@ A provider quantises a model, commits to it and hands out the card. For a record
 answers; anybody with the card verifies. Weights and record stay hidden unless they are revealed on purpose.";
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 the claim holds, or the command did its work; 1 it does not hold; 2 unusable arguments, files or data;
-3 refused by policy (development setup, unexpected card).
+Exit codes:
+  0  the claim holds, or the command did its work
+  1  the claim does not hold
+  2  unusable arguments, files or data
+  3  refused by policy: unsafe development setup, unexpected card
 
 See it work: tacit demo medical";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "tacit", version, about = "Proves what a model said without showing the model or the data", long_about = OVERVIEW, after_help = EXIT_CODES)]
-#[command(arg_required_else_help = true, propagate_version = true, max_term_width = 110)]
+#[command(arg_required_else_help = true, max_term_width = 110)]
 pub(crate) struct Cli {
     /// Print one JSON object, errors included
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -20,7 +20,7 @@ fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
         return Ok(bytes);
     }
     let failure =
-        Failure::new(format!("{} is not a {wanted} but a file of the kind: {found}", path.display()));
+        Failure::new(format!("{}: expected a file of the kind `{wanted}`, found `{found}`", path.display()));
     Err(match (wanted, found) {
         (FileKind::Model, FileKind::Onnx) => {
             failure.advise("quantise it first: tacit quantize MODEL.onnx --data FILE -o MODEL.tacit")

@@ -20,11 +20,12 @@ pub(crate) fn report(report: &Report, as_json: bool) -> ExitCode {
     };
     if !as_json {
         let mut err = anstream::stderr();
+        let columns = error_columns();
         for note in &report.notes {
-            let _ = writeln!(err, "{DIM}note:{DIM:#} {}", plain(note));
+            let _ = writeln!(err, "{DIM}note:{DIM:#} {}", wrapped(&plain(note), columns, 6));
         }
         for warning in &report.warnings {
-            let _ = writeln!(err, "{LOUD}warning:{LOUD:#} {}", plain(warning));
+            let _ = writeln!(err, "{LOUD}warning:{LOUD:#} {}", wrapped(&plain(warning), columns, 9));
         }
     }
     finish(written, report.code)
@@ -35,7 +36,11 @@ pub(crate) fn failure(failure: &Failure, as_json: bool) -> ExitCode {
     if as_json {
         return finish(json_line(&failure_json(failure)), failure.code);
     }
-    let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", plain(&failure.message));
+    let _ = writeln!(
+        anstream::stderr(),
+        "{BAD}error:{BAD:#} {}",
+        wrapped(&plain(&failure.message), error_columns(), 7)
+    );
     advice(failure);
     ExitCode::from(failure.code)
 }
@@ -64,7 +69,11 @@ fn failure_json(failure: &Failure) -> Value {
 
 fn advice(failure: &Failure) {
     if let Some(advice) = &failure.advice {
-        let _ = writeln!(anstream::stderr(), "{DIM} help:{DIM:#} {}", plain(advice));
+        let _ = writeln!(
+            anstream::stderr(),
+            "{DIM} help:{DIM:#} {}",
+            wrapped(&plain(advice), error_columns(), 7)
+        );
     }
 }
 
@@ -75,9 +84,7 @@ pub(crate) fn text(items: &[Item]) -> io::Result<()> {
     let mut width = 0;
     for (at, item) in items.iter().enumerate() {
         match item {
-            Item::Line(style, text) => {
-                writeln!(out, "{style}{}{style:#}", wrapped(&plain(text), columns, 0))?
-            }
+            Item::Line(style, text) => writeln!(out, "{style}{}{style:#}", line(text, columns))?,
             Item::Table(table) => writeln!(out, "{table}")?,
             Item::Field(label, value) => {
                 if width == 0 {
@@ -95,6 +102,20 @@ pub(crate) fn text(items: &[Item]) -> io::Result<()> {
         width = 0;
     }
     out.flush()
+}
+
+/// The width of the terminal that standard error is, if it is one.
+fn error_columns() -> usize {
+    let mut table = comfy_table::Table::new();
+    table.use_stderr();
+    table.width().map_or(usize::MAX, usize::from)
+}
+
+/// A line, continued under its own beginning.
+fn line(text: &str, columns: usize) -> String {
+    let body = text.trim_start_matches(' ');
+    let indent = text.len() - body.len();
+    format!("{:indent$}{}", "", wrapped(&plain(body), columns, indent))
 }
 
 /// `text` broken between words to fit `columns`, of which the first `indent` are kept free after the first line.

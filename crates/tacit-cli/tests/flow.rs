@@ -1,5 +1,7 @@
 //! The whole flow on the real data, as parties in folders of their own would run it.
 
+#![allow(clippy::unwrap_used)] // Tests may.
+
 mod common;
 
 use common::{Place, committed, data, onnx, proved, verifier};

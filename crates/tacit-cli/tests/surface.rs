@@ -1,10 +1,12 @@
 //! Arguments, help, inspect, streams: what a newcomer and a script meet.
 
+#![allow(clippy::unwrap_used)] // Tests may.
+
 mod common;
 
 use std::process::Stdio;
 
-use common::{Place, data, onnx, proved};
+use common::{Place, data, onnx, proved, repository};
 
 #[test]
 fn every_command_has_help_with_an_example() {
@@ -125,6 +127,15 @@ fn setups_are_listed() {
     let run = place.tacit("srs info --json", &[]).ok();
     let info = run.json();
     assert_eq!((&info["setups"][0]["k"], &info["setups"][0]["unsafe_dev"]), (&4.into(), &true.into()));
+    let ptau = |name: &str| repository(&format!("crates/tacit-halo2/tests/fixtures/ptau/{name}.ptau"));
+    let run = place.tacit("srs import {} --max-k 6", &[&ptau("power08")]).ok();
+    assert!(run.out.contains("2^6 rows") && run.err.contains("no published ceremony file"), "{run:?}");
+    place.tacit("srs import {}", &[&ptau("bls12-381-new01")]).fails(2, &["BN254", " help: "]);
+    let info = place.tacit("srs info --json", &[]).ok().json();
+    assert_eq!(info["setups"].as_array().map(Vec::len), Some(2));
+    assert_eq!((&info["setups"][0]["k"], &info["setups"][0]["unsafe_dev"]), (&6.into(), &false.into()));
+    let run = place.run(["inspect", &ptau("power08")]).ok();
+    assert!(run.out.contains("setup parameters"), "{run:?}");
     let file = place.path(".home/tacit/srs/srs-unsafe-dev-4.bin");
     std::fs::write(&file, b"TACITSRS and then nothing").unwrap();
     let run = place.tacit("srs info", &[]).ok();

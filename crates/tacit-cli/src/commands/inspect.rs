@@ -77,6 +77,21 @@ fn reveals(report: &mut Report, what: &str) {
     report.set("reveals", what);
 }
 
+/// What every claim about a model leaks, whatever is hidden.
+const LEAKS: &str = "the architecture, widths, shifts and ranges; the size of a proof and the time it took; whoever may \
+     query the model freely can learn it from its answers";
+/// What a halo2 proof rests on.
+const RESTS_ON: &str =
+    "discrete logarithms in BN254 (about 100 bits) and on a setup whose secret nobody kept";
+
+fn leaks(report: &mut Report) {
+    report.field("leaks in any case", LEAKS);
+    report.field("soundness rests on", RESTS_ON);
+    report.set("leaks", LEAKS);
+    report.set("rests_on", RESTS_ON);
+}
+
+/// Steps and features, as tables.
 fn architecture(report: &mut Report, a: &Architecture) {
     let mut shown = table(&["step", "operator", "parameters"]);
     let mut steps = Vec::new();
@@ -85,13 +100,10 @@ fn architecture(report: &mut Report, a: &Architecture) {
         steps.push(json!({ "operator": name, "parameters": detail }));
         shown.add_row([i.to_string(), name.to_owned(), detail]);
     }
-    report.table(shown);
     report.field("architecture", hex::encode(a.digest().0));
-    report.field("record", format!("{} features", a.schema.features.len()));
-    if !a.schema.classes.is_empty() {
-        report.field("classes", names(a.schema.classes.iter().map(|c| c.name.as_str())));
-    }
-    report.field("weights", a.weight_count().to_string());
+    report.field("number of weights", a.weight_count().to_string());
+    report.table(shown);
+    schema_table(report, &a.schema);
     report.set("architecture_digest", hex::encode(a.digest().0));
     report.set("weights", a.weight_count());
     report.set("steps", steps);
@@ -147,8 +159,6 @@ fn schema_value(schema: &Schema) -> Value {
 }
 
 fn card(report: &mut Report, card: &Card) {
-    schema_table(report, card.schema());
-    architecture(report, card.architecture());
     report.field("card id", card.id().to_string());
     report.field("name", card.name().as_str());
     report.field("signed by", card.owner().fingerprint().to_string());
@@ -173,6 +183,7 @@ fn card(report: &mut Report, card: &Card) {
         }
     }
     report.field("values out of range", "refused");
+    architecture(report, card.architecture());
     report.set("card_id", card.id().to_string());
     report.set("name", plain(card.name().as_str()));
     report.set("owner", card.owner().fingerprint().to_string());
@@ -180,17 +191,13 @@ fn card(report: &mut Report, card: &Card) {
     report.set("public_weights", card.weights().is_public());
     report.set("commitments", commitments);
     report.set("not_vouched_for", card.unvouched());
-    if card.weights().is_public() {
-        reveals(
-            report,
-            "the architecture, widths, shifts and ranges; and it lets whoever has the model file check the weights",
-        );
+    let weights = if card.weights().is_public() {
+        "the architecture; and it lets whoever has the model file check the weights"
     } else {
-        reveals(
-            report,
-            "the architecture, widths, shifts and ranges; of the weights nothing but how many there are",
-        );
-    }
+        "the architecture; of the weights nothing but how many there are"
+    };
+    reveals(report, weights);
+    leaks(report);
 }
 
 fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<(), Failure> {
@@ -242,6 +249,7 @@ fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<()
     }
     let what = revealed.join(", ");
     reveals(report, &what);
+    leaks(report);
     Ok(())
 }
 

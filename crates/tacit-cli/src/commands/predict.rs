@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Predict) -> Result<Report, Failure> {
         answers.iter().zip(labels).filter(|(a, label)| a.class_index == Some(**label)).count() as u64
     });
     if let Some(path) = &args.output {
-        files::write(path, &csv(architecture, &answers)?, Access::Public, args.force.force)?;
+        files::write(path, &csv(architecture, &answers)?, Access::Secret, args.force.force)?;
     }
     show(&mut report, args, architecture, &answers);
     if let Some(right) = right {

@@ -66,11 +66,11 @@ pub(super) fn run(scene: &Scene, teller: &Teller) -> Result<Vec<Attempt>, Failur
 
     let copied = copied_card(card)?;
     round.tried(
-        "somebody signs a copy of the card and shows the proof as his own",
+        "somebody signs a copy of the card and shows the proof as their own",
         scene.verify(own, &copied, &trusting),
     );
     let lifted = edited(own, |claim| claim.card_id = copied.id())?;
-    round.tried("... and rewrites the claim to name his card", scene.verify(&lifted, &copied, &trusting));
+    round.tried("... and rewrites the claim to name that card", scene.verify(&lifted, &copied, &trusting));
 
     let other = commit_input(card, scene.record.record.clone(), &mut OsRng)?;
     let commitment = other.commitments.get(&EngineId::Halo2).map(|c| c.commitment.clone());

@@ -109,6 +109,9 @@ pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
         costs.add_row(["peak memory of all of this", &format!("{:.0} MB", bytes as f64 / 1e6)]);
     }
     teller.tell(&[Item::Table(Box::new(costs))]);
+    if cfg!(debug_assertions) {
+        teller.line("This is a build for development: the release build is faster.");
+    }
     let mut report = Report::default();
     if accepted == 0 {
         teller.tell(&[Item::Line(
