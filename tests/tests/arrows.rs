@@ -19,7 +19,8 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .iter()
         .map(|package| {
             let names = package["dependencies"].as_array().expect("dependencies").iter();
-            let names = names.filter(|d| d["kind"] != "dev").map(|d| d["name"].as_str().expect("a name").to_owned());
+            let names =
+                names.filter(|d| d["kind"] != "dev").map(|d| d["name"].as_str().expect("a name").to_owned());
             (package["name"].as_str().expect("a name").to_owned(), names.collect())
         })
         .collect()
@@ -49,7 +50,8 @@ fn arrows_point_one_way() {
     }
     for (name, own) in &dependencies {
         assert!(!own.contains("tacit-cli"), "{name} must not depend on the command");
-        let known = ALLOWED.iter().any(|(n, _)| n == name) || ["tacit-cli", "tacit-tests"].contains(&name.as_str());
+        let known =
+            ALLOWED.iter().any(|(n, _)| n == name) || ["tacit-cli", "tacit-tests"].contains(&name.as_str());
         assert!(known, "{name} has no place among the arrows: say what it may depend on");
     }
 }
@@ -59,7 +61,10 @@ fn libraries_stay_where_they_belong() {
     let dependencies = dependencies();
     let only = |library: &str, crates: &[&str]| {
         for (name, own) in &dependencies {
-            assert!(!own.contains(library) || crates.contains(&name.as_str()), "{name} must not see {library}");
+            assert!(
+                !own.contains(library) || crates.contains(&name.as_str()),
+                "{name} must not see {library}"
+            );
         }
     };
     only("tract-onnx", &["tacit-onnx"]);
@@ -67,7 +72,8 @@ fn libraries_stay_where_they_belong() {
     only("clap", &["tacit-cli"]);
     only("indicatif", &["tacit-cli"]);
     only("directories", &["tacit-cli"]);
-    for name in ["tacit-model", "tacit-digest", "tacit-claim", "tacit-relations", "tacit-halo2", "tacit-core"] {
+    for name in ["tacit-model", "tacit-digest", "tacit-claim", "tacit-relations", "tacit-halo2", "tacit-core"]
+    {
         for library in ["tokio", "axum", "reqwest", "anyhow"] {
             assert!(!dependencies[name].contains(library), "{name} must not depend on {library}");
         }

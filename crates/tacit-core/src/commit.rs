@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{
-    Card, CardName, CardWeights, CommittedInput, Commitments, EngineCommitment, EngineId, Halo2Parameters,
+    Card, CardName, CardWeights, Commitments, CommittedInput, EngineCommitment, EngineId, Halo2Parameters,
     InputOpening, ModelId, OwnerKey, Policy, Quantisation, SaltBytes, UnsignedCard, WeightsOpening,
 };
 use tacit_halo2::srs::SrsPolicy;
@@ -38,7 +38,10 @@ pub struct CommitRequest<'a> {
 ///
 /// # Errors
 /// [`CoreError`].
-pub fn commit(request: &CommitRequest<'_>, rng: &mut dyn CryptoRngCore) -> Result<(Card, WeightsOpening), CoreError> {
+pub fn commit(
+    request: &CommitRequest<'_>,
+    rng: &mut dyn CryptoRngCore,
+) -> Result<(Card, WeightsOpening), CoreError> {
     let architecture = request.model.architecture();
     let digest = architecture.digest();
     let mut commitments = Commitments::default();
@@ -58,12 +61,19 @@ pub fn commit(request: &CommitRequest<'_>, rng: &mut dyn CryptoRngCore) -> Resul
                 });
             }
             EngineId::Sumcheck => {
-                return Err(CoreError::EngineUnavailable(*engine, "this version has only the halo2 engine".to_owned()));
+                return Err(CoreError::EngineUnavailable(
+                    *engine,
+                    "this version has only the halo2 engine".to_owned(),
+                ));
             }
         }
         salts.insert(*engine, salt);
     }
-    let weights = if request.public_weights { CardWeights::Public { salts: salts.clone() } } else { CardWeights::Hidden };
+    let weights = if request.public_weights {
+        CardWeights::Public { salts: salts.clone() }
+    } else {
+        CardWeights::Hidden
+    };
     let card = Card::sign(
         UnsignedCard {
             name: request.name.clone(),
@@ -83,7 +93,11 @@ pub fn commit(request: &CommitRequest<'_>, rng: &mut dyn CryptoRngCore) -> Resul
 ///
 /// # Errors
 /// [`CoreError::Record`] when the record does not fit the card's schema.
-pub fn commit_input(card: &Card, record: Vec<i64>, rng: &mut dyn CryptoRngCore) -> Result<InputOpening, CoreError> {
+pub fn commit_input(
+    card: &Card,
+    record: Vec<i64>,
+    rng: &mut dyn CryptoRngCore,
+) -> Result<InputOpening, CoreError> {
     card.check_record(&record)?;
     let mut opening = InputOpening {
         card_id: card.id(),

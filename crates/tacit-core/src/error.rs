@@ -152,20 +152,30 @@ impl CoreError {
         Some(match self {
             Self::Exists(_) => "choose another name, or pass --force to replace it".to_owned(),
             Self::MissingSetup { k } => format!(
-                "import a ceremony file with `tacit srs import FILE.ptau` (power {k} or more), or make one for \
-                 development with `tacit srs unsafe-dev --k {k}`"
+                "import a ceremony file with `tacit srs import FILE.ptau --max-k {k}` (power {k} or more), or make one \
+                 for development with `tacit srs unsafe-dev --k {k}`"
             ),
             Self::OnlyDevSetup { k } => format!(
                 "import a ceremony file of power {k} or more with `tacit srs import FILE.ptau`, or pass \
                  --allow-dev-srs if this is development"
             ),
-            Self::DevSetup => "pass --allow-dev-srs if this is development; otherwise ask for a proof under a \
+            Self::DevSetup => {
+                "pass --allow-dev-srs if this is development; otherwise ask for a proof under a \
                                ceremony's setup"
-                .to_owned(),
-            Self::OtherModel(_) => "use the model file and the opening that the card was made with".to_owned(),
-            Self::NoOpening(_) => "pass --opening with the opening.secret that was written beside the card".to_owned(),
-            Self::UnexpectedCard { .. } => "do not trust this card unless its owner says that it replaces the other".to_owned(),
-            Self::Claim(m) if m.is_other_card() => "verify the proof against the card that it was made for".to_owned(),
+                    .to_owned()
+            }
+            Self::OtherModel(_) => {
+                "use the model file and the opening that the card was made with".to_owned()
+            }
+            Self::NoOpening(_) => {
+                "pass --opening with the opening.secret that was written beside the card".to_owned()
+            }
+            Self::UnexpectedCard { .. } => {
+                "do not trust this card unless its owner says that it replaces the other".to_owned()
+            }
+            Self::Claim(m) if m.is_other_card() => {
+                "verify the proof against the card that it was made for".to_owned()
+            }
             Self::Claim(ClaimMismatch::WeightsHidden) => {
                 "commit to the model with --public-weights to reveal them".to_owned()
             }

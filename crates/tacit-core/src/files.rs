@@ -40,7 +40,7 @@ pub fn read(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, CoreError> {
 /// Who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// As the user's mask has it.
+    /// Everybody may read it (mode 0644).
     Public,
     /// The owner alone (mode 0600).
     Secret,

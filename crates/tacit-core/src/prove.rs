@@ -96,7 +96,8 @@ pub fn prove_inference(
         let (salt, commitment) = match &request.record {
             Record::Fresh(record) => {
                 let salt = fresh_salt(rng);
-                let commitment = public_commitment(input(card.architecture(), request.engine, record, &salt)?)?;
+                let commitment =
+                    public_commitment(input(card.architecture(), request.engine, record, &salt)?)?;
                 (salt, commitment)
             }
             Record::Committed(opening) => {
@@ -155,7 +156,10 @@ pub fn prove_inference(
 fn weights_salt(request: &ProveInference<'_>) -> Result<SaltBytes, CoreError> {
     let (card, engine) = (request.card, request.engine);
     if card.commitments().get(engine).is_none() {
-        return Err(CoreError::EngineUnavailable(engine, format!("card {} was not made for it", card.id().short())));
+        return Err(CoreError::EngineUnavailable(
+            engine,
+            format!("card {} was not made for it", card.id().short()),
+        ));
     }
     if let Some(opening) = request.opening {
         opening.check_against(card)?;

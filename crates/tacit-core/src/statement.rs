@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tacit_claim::{Card, Claim, ClaimKind, EngineId, Inference, InputClaim, OutputClaim};
 use tacit_relations::{
-    Commitment, EngineError, Relation, RelationSystem, Segment, Statement, TensorId, Visibility, lower_inference,
+    Commitment, EngineError, Relation, RelationSystem, Segment, Statement, TensorId, Visibility,
+    lower_inference,
 };
 
 use crate::error::CoreError;

@@ -1,6 +1,8 @@
 //! Verification: the claim against the card, the proof against the statement that both make.
 
-use tacit_claim::{Bundle, Card, CardId, CardWeights, ClaimKind, Commitment, Context, Inference, WeightsClaim};
+use tacit_claim::{
+    Bundle, Card, CardId, CardWeights, ClaimKind, Commitment, Context, Inference, WeightsClaim,
+};
 use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
 use tacit_model::Model;
 use tacit_relations::{Engine as _, Progress, Refused, Statement};
@@ -55,11 +57,17 @@ pub fn verify(
     claim.check_against(card)?;
     if let Some(input) = &expected.input {
         if claim.input_commitment() != Some(input) {
-            return Err(CoreError::UnexpectedInput { expected: input.clone(), actual: claim.input_commitment().cloned() });
+            return Err(CoreError::UnexpectedInput {
+                expected: input.clone(),
+                actual: claim.input_commitment().cloned(),
+            });
         }
     }
     if let Some(context) = expected.context.as_ref().filter(|c| **c != claim.context) {
-        return Err(CoreError::UnexpectedContext { expected: context.clone(), actual: claim.context.clone() });
+        return Err(CoreError::UnexpectedContext {
+            expected: context.clone(),
+            actual: claim.context.clone(),
+        });
     }
     check_public_weights(bundle, card, model)?;
     let statement = statement(claim, card)?;

@@ -85,12 +85,46 @@ fn proves_every_visibility() {
     }
 }
 
+/// A setup from a `.ptau` file needs no flag, and the development setup beside it changes nothing.
+#[test]
+fn an_imported_setup_is_accepted() {
+    let s = stage(false);
+    let fixture =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../tacit-halo2/tests/fixtures/ptau/power08-prepared.ptau");
+    let entry = s.data.srs().import_ptau(std::path::Path::new(fixture), 8, &mut |_| {}).unwrap();
+    assert!(!entry.origin.is_unsafe_dev());
+    let x = record(s.model.architecture(), 4);
+    let proved =
+        prove_inference(&s.data, &request(&s, Record::Fresh(x)), &mut s.rng.clone(), &Silent).unwrap();
+    assert!(!proved.setup.is_unsafe_dev());
+    let verdict = verify(&s.data, &proved.bundle, &s.card, None, &Expectations::default(), &Silent).unwrap();
+    assert_eq!(verdict.setup, entry.origin);
+
+    // The same proof, for a verifier who has only the development setup.
+    let other = tempfile::tempdir().unwrap();
+    let only_dev = DataFolder::new(other.path());
+    only_dev.srs().add_unsafe_dev(8).unwrap();
+    let e = verify(&only_dev, &proved.bundle, &s.card, None, &dev(), &Silent).unwrap_err();
+    assert_eq!(e.outcome(), Outcome::DoesNotHold);
+
+    // A proof under the development setup, for a verifier who has both: refused by policy, or accepted by flag.
+    let stage_dev = stage(false);
+    let r = request(&stage_dev, Record::Fresh(record(s.model.architecture(), 5)));
+    let proved = prove_inference(&stage_dev.data, &r, &mut s.rng.clone(), &Silent).unwrap();
+    let e = verify(&s.data, &proved.bundle, &stage_dev.card, None, &Expectations::default(), &Silent)
+        .unwrap_err();
+    assert!(matches!(e, CoreError::DevSetup), "{e}");
+    let verdict = verify(&s.data, &proved.bundle, &stage_dev.card, None, &dev(), &Silent).unwrap();
+    assert!(verdict.setup.is_unsafe_dev());
+}
+
 #[test]
 fn a_committed_record_keeps_its_commitment() {
     let mut s = stage(false);
     let opening = commit_input(&s.card, record(s.model.architecture(), 2), &mut s.rng).unwrap();
     let proved =
-        prove_inference(&s.data, &request(&s, Record::Committed(&opening)), &mut s.rng.clone(), &Silent).unwrap();
+        prove_inference(&s.data, &request(&s, Record::Committed(&opening)), &mut s.rng.clone(), &Silent)
+            .unwrap();
     let known = opening.commitments[&EngineId::Halo2].commitment.clone();
     assert_eq!(proved.bundle.claim().input_commitment(), Some(&known));
     let expected = Expectations { input: Some(known), ..dev() };
@@ -105,7 +139,9 @@ fn a_committed_record_keeps_its_commitment() {
 fn refuses_what_does_not_belong() {
     let s = stage(false);
     let x = record(s.model.architecture(), 3);
-    let proved = prove_inference(&s.data, &request(&s, Record::Fresh(x.clone())), &mut s.rng.clone(), &Silent).unwrap();
+    let proved =
+        prove_inference(&s.data, &request(&s, Record::Fresh(x.clone())), &mut s.rng.clone(), &Silent)
+            .unwrap();
     let bundle = &proved.bundle;
 
     let e = check(&s, bundle, &s.card, &Expectations::default()).unwrap_err();
@@ -138,11 +174,17 @@ fn refuses_what_does_not_belong() {
     // A model other than the committed one, a record out of range, a missing opening.
     let model = small_mlp(6);
     let r = ProveInference { model: &model, ..request(&s, Record::Fresh(x.clone())) };
-    assert!(matches!(prove_inference(&s.data, &r, &mut s.rng.clone(), &Silent), Err(CoreError::OtherModel(_))));
+    assert!(matches!(
+        prove_inference(&s.data, &r, &mut s.rng.clone(), &Silent),
+        Err(CoreError::OtherModel(_))
+    ));
     let mut far = x.clone();
     far[1] = 1 << 20;
     let r = request(&s, Record::Fresh(far));
     assert!(matches!(prove_inference(&s.data, &r, &mut s.rng.clone(), &Silent), Err(CoreError::Record(_))));
     let r = ProveInference { opening: None, ..request(&s, Record::Fresh(x)) };
-    assert!(matches!(prove_inference(&s.data, &r, &mut s.rng.clone(), &Silent), Err(CoreError::NoOpening(_))));
+    assert!(matches!(
+        prove_inference(&s.data, &r, &mut s.rng.clone(), &Silent),
+        Err(CoreError::NoOpening(_))
+    ));
 }

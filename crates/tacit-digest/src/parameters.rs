@@ -93,8 +93,7 @@ fn decode(width: usize) -> Parameters {
     let start = offset(width);
     let (chunks, _) = TABLE[start..start + elements(width) * ELEMENT].as_chunks::<ELEMENT>();
     let mut values = chunks.iter().map(|bytes| {
-        Option::<Fr>::from(Fr::from_bytes(bytes))
-            .expect("the build script writes canonical elements")
+        Option::<Fr>::from(Fr::from_bytes(bytes)).expect("the build script writes canonical elements")
     });
     let round_constants = values.by_ref().take((FULL_ROUNDS + partial_rounds) * width).collect();
     let mds = (0..width).map(|_| values.by_ref().take(width).collect()).collect();

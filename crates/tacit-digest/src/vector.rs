@@ -311,10 +311,7 @@ mod tests {
     fn errors_name_the_place() {
         let good = Part { width: 8, values: &[0, 127] };
         let bad = Part { width: 8, values: &[0, 0, 128] };
-        assert_eq!(
-            leaves(&[good, bad]),
-            Err(DigestError::OutOfWidth { part: 1, index: 2, width: 8 })
-        );
+        assert_eq!(leaves(&[good, bad]), Err(DigestError::OutOfWidth { part: 1, index: 2, width: 8 }));
         let long: Vec<i64> = (0..100).map(|i| if i == 70 { -200 } else { 0 }).collect();
         assert_eq!(
             leaves(&[Part { width: 8, values: &long }]),

@@ -30,8 +30,10 @@ fn statement(sizes: &[usize]) -> (Statement, Trace, Openings) {
     let mut commitments = BTreeMap::new();
     for segment in [Segment::Weights, Segment::Input] {
         let opening = Opening([segment as u8 + 1; 32]);
-        let tensors: BTreeMap<TensorId, &[i64]> = system.segment(segment).map(|id| (id, trace.tensor(id))).collect();
-        let commitment = engine.commit(&system, segment, &tensors, &opening).expect("values fit their widths");
+        let tensors: BTreeMap<TensorId, &[i64]> =
+            system.segment(segment).map(|id| (id, trace.tensor(id))).collect();
+        let commitment =
+            engine.commit(&system, segment, &tensors, &opening).expect("values fit their widths");
         commitments.insert(segment, commitment);
         openings.insert(segment, opening);
     }
@@ -47,13 +49,16 @@ fn peak_memory() -> Option<u64> {
 }
 
 fn inference(c: &mut Criterion) {
-    for (name, sizes) in [("medical 30-32-16-2", &[30usize, 32, 16, 2][..]), ("digits 64-64-32-10", &[64, 64, 32, 10])] {
+    for (name, sizes) in
+        [("medical 30-32-16-2", &[30usize, 32, 16, 2][..]), ("digits 64-64-32-10", &[64, 64, 32, 10])]
+    {
         let (statement, trace, openings) = statement(sizes);
         let shape = plan(&statement.system).expect("small enough");
         let srs = Srs::unsafe_dev(shape.k, OsRng);
         let key = ProverKey::generate(srs.params(), &statement.system, shape).expect("the circuit fits");
         let verifier = key.verifier_key();
-        let prove = || prove::prove(srs.params(), &key, &statement, &trace, &openings, &mut OsRng).expect("it holds");
+        let prove =
+            || prove::prove(srs.params(), &key, &statement, &trace, &openings, &mut OsRng).expect("it holds");
         let proof = prove();
         println!("{name}: {shape:?}, proof {} bytes, peak memory {:?} MiB", proof.len(), peak_memory());
         let mut group = c.benchmark_group(name);
@@ -63,11 +68,15 @@ fn inference(c: &mut Criterion) {
             b.iter(|| ProverKey::generate(srs.params(), &statement.system, shape).expect("the circuit fits"));
         });
         group.bench_function("verifying key", |b| {
-            b.iter(|| VerifierKey::generate(srs.params(), &statement.system, shape).expect("the circuit fits"));
+            b.iter(|| {
+                VerifierKey::generate(srs.params(), &statement.system, shape).expect("the circuit fits")
+            });
         });
         group.bench_function("prove", |b| b.iter(prove));
         group.bench_function("verify", |b| {
-            b.iter(|| prove::verify(srs.params(), &verifier, &statement, black_box(&proof)).expect("it holds"));
+            b.iter(|| {
+                prove::verify(srs.params(), &verifier, &statement, black_box(&proof)).expect("it holds")
+            });
         });
         group.finish();
     }

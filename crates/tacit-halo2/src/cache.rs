@@ -59,7 +59,8 @@ impl KeyCache {
     pub fn prover(&self, system: [u8; 32], srs: SrsFingerprint) -> Option<ProverKey> {
         let (shape, fingerprint, body) = self.read(system, srs, Half::Prover)?;
         let pk = catch_unwind(AssertUnwindSafe(|| {
-            ProvingKey::<G1Affine>::from_bytes::<TacitCircuit>(&body, SerdeFormat::RawBytesUnchecked, shape).ok()
+            ProvingKey::<G1Affine>::from_bytes::<TacitCircuit>(&body, SerdeFormat::RawBytesUnchecked, shape)
+                .ok()
         }))
         .ok()
         .flatten()?;
@@ -120,7 +121,12 @@ impl KeyCache {
         Ok(())
     }
 
-    fn read(&self, system: [u8; 32], srs: SrsFingerprint, half: Half) -> Option<(CircuitShape, [u8; 32], Vec<u8>)> {
+    fn read(
+        &self,
+        system: [u8; 32],
+        srs: SrsFingerprint,
+        half: Half,
+    ) -> Option<(CircuitShape, [u8; 32], Vec<u8>)> {
         let mut bytes = fs::read(self.path(system, srs, half)).ok()?;
         let rest = bytes.strip_prefix(MAGIC)?;
         let (version, rest) = rest.split_first_chunk::<2>()?;

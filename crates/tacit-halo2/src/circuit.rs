@@ -99,7 +99,11 @@ impl Circuit<Fr> for TacitCircuit {
                     region.assign_fixed(columns.fixed[i % shape.fixed()], i / shape.fixed(), *value);
                 }
                 for (i, tag) in sheet.tags.iter().enumerate() {
-                    region.assign_fixed(columns.tags[i % shape.slots], i / shape.slots, Fr::from(u64::from(*tag)));
+                    region.assign_fixed(
+                        columns.tags[i % shape.slots],
+                        i / shape.slots,
+                        Fr::from(u64::from(*tag)),
+                    );
                 }
                 for (selector, rows) in columns.gates.iter().zip(&sheet.gates) {
                     for row in rows {
@@ -118,7 +122,8 @@ impl Circuit<Fr> for TacitCircuit {
         // Everything that the challenge checks is committed by now: a later write to those columns would be dropped.
         layouter.next_phase();
         let challenge = layouter.get_challenge(columns.challenge);
-        layouter.assign_region(|| "second phase", |mut region| self.second_phase(columns, &mut region, challenge))
+        layouter
+            .assign_region(|| "second phase", |mut region| self.second_phase(columns, &mut region, challenge))
     }
 }
 

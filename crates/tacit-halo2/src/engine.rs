@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rand_core::CryptoRngCore;
 use tacit_digest::{Part, Salt};
 use tacit_relations::{
-    Commitment, Engine, EngineError, Opening, Openings, Progress, Refused, RelationSystem, Segment, Statement,
-    TensorId, Trace,
+    Commitment, Engine, EngineError, Opening, Openings, Progress, Refused, RelationSystem, Segment,
+    Statement, TensorId, Trace,
 };
 
 use crate::cache::KeyCache;
@@ -90,7 +90,9 @@ impl Halo2Engine {
         let (digest, shape) = self.plan(system)?;
         let srs = self
             .srs
-            .load(shape.k, &self.policy, &mut |p| progress.stage(&format!("setup: {:?} {} of {}", p.stage, p.done, p.total)))
+            .load(shape.k, &self.policy, &mut |p| {
+                progress.stage(&format!("setup: {:?} {} of {}", p.stage, p.done, p.total))
+            })
             .map_err(|e| setup_error(shape.k, e))?;
         if let Some(key) = self.keys.prover(digest, *srs.fingerprint()).filter(|key| key.shape == shape) {
             return Ok((key, srs));
@@ -110,7 +112,8 @@ impl Halo2Engine {
     ) -> Result<(VerifierKey, VerifierSrs), Halo2Error> {
         let (digest, shape) = self.plan(system)?;
         let small = self.verifier_srs(shape.k)?;
-        if let Some(key) = self.keys.verifier(digest, *small.fingerprint()).filter(|key| key.shape() == shape) {
+        if let Some(key) = self.keys.verifier(digest, *small.fingerprint()).filter(|key| key.shape() == shape)
+        {
             return Ok((key, small));
         }
         progress.stage("making the verifying key (once per architecture)");
@@ -170,7 +173,8 @@ impl Engine for Halo2Engine {
         tensors: &BTreeMap<TensorId, &[i64]>,
         opening: &Opening,
     ) -> Result<Commitment, EngineError> {
-        let domain = domain(segment).ok_or_else(|| EngineError::new(format!("{segment:?} is not committed")))?;
+        let domain =
+            domain(segment).ok_or_else(|| EngineError::new(format!("{segment:?} is not committed")))?;
         let parts: Vec<(u8, Vec<i64>)> = system
             .parts(segment)
             .iter()
@@ -179,7 +183,8 @@ impl Engine for Halo2Engine {
                 (part.width, values.collect::<Vec<_>>().concat())
             })
             .collect();
-        let parts: Vec<Part<'_>> = parts.iter().map(|(width, values)| Part { width: *width, values }).collect();
+        let parts: Vec<Part<'_>> =
+            parts.iter().map(|(width, values)| Part { width: *width, values }).collect();
         let salt = Salt::from_bytes(opening.0);
         let digest = tacit_digest::digest(domain, &parts, &salt)
             .map_err(|e| EngineError::new(format!("the {segment:?} segment cannot be committed: {e}")))?;

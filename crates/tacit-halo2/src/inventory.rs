@@ -25,7 +25,8 @@ impl VerifierKey {
         let columns = cs.permutation().get_columns().len();
         let products = columns.div_ceil(cs.degree() - 2);
         const HIDING: &str = "commitment to a polynomial with random rows";
-        const MASKED: &str = "evaluation at one random point of a polynomial with more random rows than evaluations";
+        const MASKED: &str =
+            "evaluation at one random point of a polynomial with more random rows than evaluations";
         const PUBLIC: &str = "evaluation of a fixed column: the verifier could compute it";
         let item = |what, count, why| ProofItem { what, count, why };
         vec![

@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use halo2_proofs::plonk::{ProvingKey, VerifyingKey, create_proof, keygen_pk, keygen_vk_custom, verify_proof};
+use halo2_proofs::plonk::{
+    ProvingKey, VerifyingKey, create_proof, keygen_pk, keygen_vk_custom, verify_proof,
+};
 use halo2_proofs::poly::commitment::Params;
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
@@ -95,7 +97,11 @@ fn empty_circuit(
     shape: CircuitShape,
 ) -> Result<TacitCircuit, EngineError> {
     if params.k() != shape.k {
-        return Err(EngineError::new(format!("the setup is of size 2^{}, the circuit of 2^{}", params.k(), shape.k)));
+        return Err(EngineError::new(format!(
+            "the setup is of size 2^{}, the circuit of 2^{}",
+            params.k(),
+            shape.k
+        )));
     }
     Ok(TacitCircuit::new(sheet(system, shape, &Witness::NONE)?))
 }
@@ -132,7 +138,8 @@ pub fn circuit(
 /// # Errors
 /// [`EngineError`] when a commitment is not one of this engine.
 pub fn instance_column(statement: &Statement) -> Result<Vec<Fr>, EngineError> {
-    instance(statement).ok_or_else(|| EngineError::new("a commitment of the statement is not one of the halo2 engine"))
+    instance(statement)
+        .ok_or_else(|| EngineError::new("a commitment of the statement is not one of the halo2 engine"))
 }
 
 /// Proves `statement` after checking the witness: relations by the checker, commitments by recomputing them.

@@ -256,9 +256,8 @@ impl Sheet {
                 LateRow::Lane { step, dot } => {
                     let limbs = shape.lane_limbs();
                     let sum = (0..shape.lane_group()).fold(Fr::ZERO, |sum, g| {
-                        let value = (0..limbs)
-                            .rev()
-                            .fold(Fr::ZERO, |v, i| v * limb + advice(g * limbs + i, row));
+                        let value =
+                            (0..limbs).rev().fold(Fr::ZERO, |v, i| v * limb + advice(g * limbs + i, row));
                         sum * s + value - offset
                     });
                     h = stepped(step, group_step) + sum;

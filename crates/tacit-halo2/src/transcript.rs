@@ -67,4 +67,3 @@ impl TranscriptRead<G1Affine, Challenge255<G1Affine>> for CanonicalRead<'_> {
         self.inner.read_scalar()
     }
 }
-

@@ -253,17 +253,17 @@ impl Architecture {
                 Operand::Param(id) => self.params.get(id.0 as usize).map(|p| (p.shape.clone(), p.bounds())),
             }
         };
-        let clamp_ok = |shift: u8, lo: i64, hi: i64| shift <= 60 && lo <= hi && lo > -(1 << 40) && hi < (1 << 40);
+        let clamp_ok =
+            |shift: u8, lo: i64, hi: i64| shift <= 60 && lo <= hi && lo > -(1 << 40) && hi < (1 << 40);
         match op {
             Op::Normalise { x, rule } => {
                 let (shape, b) = value(x)?;
                 let n = elements(shape)?;
                 let one_each = rule.multipliers.len() == n || rule.multipliers.len() == 1;
                 let bound = i128::from(b.lo).abs().max(i128::from(b.hi).abs());
-                let fits = rule
-                    .multipliers
-                    .iter()
-                    .all(|m| i128::from(m.unsigned_abs()) * bound + (1i128 << rule.shift.min(60)) < MAX_BOUND);
+                let fits = rule.multipliers.iter().all(|m| {
+                    i128::from(m.unsigned_abs()) * bound + (1i128 << rule.shift.min(60)) < MAX_BOUND
+                });
                 (one_each && fits && clamp_ok(rule.shift, rule.lo, rule.hi))
                     .then(|| (shape.clone(), rule.lo.into(), rule.hi.into()))
             }
@@ -347,7 +347,8 @@ impl Architecture {
     /// Digest of the canonical bytes and of the lowering version: what "the advertised architecture" means.
     #[must_use]
     pub fn digest(&self) -> ArchitectureDigest {
-        let bytes = postcard::to_stdvec(self).expect("an architecture holds no map and no float: postcard writes it");
+        let bytes =
+            postcard::to_stdvec(self).expect("an architecture holds no map and no float: postcard writes it");
         let mut hash = Sha256::new();
         hash.update(b"tacit/architecture/1");
         hash.update(LOWERING_VERSION.to_le_bytes());
@@ -435,7 +436,9 @@ pub enum ArchitectureError {
     #[error("node {0} is ill-formed: an operand is missing or shapes do not fit")]
     Node(usize),
     /// A node whose worst case is too large to be computed exactly.
-    #[error("node {node} could reach a magnitude of {bound}, beyond the 2^60 that the arithmetic allows; use narrower weights or activations")]
+    #[error(
+        "node {node} could reach a magnitude of {bound}, beyond the 2^60 that the arithmetic allows; use narrower weights or activations"
+    )]
     Bound {
         /// Node index.
         node: usize,

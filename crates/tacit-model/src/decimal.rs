@@ -52,7 +52,8 @@ pub fn parse_decimal(text: &str, decimals: u8) -> Result<i64, DecimalError> {
     let mut value: i128 = 0;
     let too_large = || DecimalError::TooLarge(shown());
     for b in whole.bytes().chain(fraction.bytes()) {
-        value = value.checked_mul(10).and_then(|v| v.checked_add(i128::from(b - b'0'))).ok_or_else(too_large)?;
+        value =
+            value.checked_mul(10).and_then(|v| v.checked_add(i128::from(b - b'0'))).ok_or_else(too_large)?;
     }
     let mut power = exponent - fraction.len() as i32 + i32::from(decimals);
     while power > 0 && value != 0 {

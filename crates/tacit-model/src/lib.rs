@@ -18,8 +18,8 @@ mod schema;
 pub mod testing;
 
 pub use architecture::{
-    Architecture, ArchitectureDigest, ArchitectureError, LOWERING_VERSION, Node, NodeId, Normalise,
-    Op, Operand, OutputScale, ParamId, ParamSpec, ValueBounds, WeightsError, broadcast_shapes,
+    Architecture, ArchitectureDigest, ArchitectureError, LOWERING_VERSION, Node, NodeId, Normalise, Op,
+    Operand, OutputScale, ParamId, ParamSpec, ValueBounds, WeightsError, broadcast_shapes,
 };
 pub use decimal::{DecimalError, format_decimal, parse_decimal};
 pub use evaluate::{Evaluation, EvaluationError, evaluate};

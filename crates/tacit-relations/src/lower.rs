@@ -76,16 +76,23 @@ pub fn lower_inference(architecture: &Architecture, claim: Inference) -> Result<
         };
         let shape_of = |id: &NodeId| values[id.0 as usize].0.as_slice();
         let view = match &node.op {
-            Op::Reshape { x, shape: to } => {
-                lowering.reshape(&views[x.0 as usize], shape_of(x), to, bounds)
-            }
+            Op::Reshape { x, shape: to } => lowering.reshape(&views[x.0 as usize], shape_of(x), to, bounds),
             Op::Transpose { x, perm } => {
                 let from = &views[x.0 as usize];
-                let axes = std::iter::once(from.axes[0]).chain(perm.iter().map(|&p| from.axes[p + 1])).collect();
+                let axes =
+                    std::iter::once(from.axes[0]).chain(perm.iter().map(|&p| from.axes[p + 1])).collect();
                 View { axes, ..from.clone() }
             }
             op => {
-                let y = lowering.operator(op, &views, &params, architecture, &values, (shape, bounds), (segment, width));
+                let y = lowering.operator(
+                    op,
+                    &views,
+                    &params,
+                    architecture,
+                    &values,
+                    (shape, bounds),
+                    (segment, width),
+                );
                 View::whole(y, &lowering.batched(shape))
             }
         };
@@ -182,7 +189,13 @@ impl Lowering {
                 let c = View::broadcast(multipliers, &[rule.multipliers.len()], &[self.samples, n])
                     .expect("validation has checked the number of multipliers");
                 let reach = rule.multipliers.iter().map(|m| m.abs()).max().unwrap_or(0)
-                    * architecture.schema.features.iter().map(|f| f.min.abs().max(f.max.abs())).max().unwrap_or(0);
+                    * architecture
+                        .schema
+                        .features
+                        .iter()
+                        .map(|f| f.min.abs().max(f.max.abs()))
+                        .max()
+                        .unwrap_or(0);
                 let scaled = self.push(to.clone(), (-reach, reach), Segment::Witness, 0);
                 self.relations.push(Relation::Product { a: x, c, y: scaled });
                 let y = self.push(to.clone(), bounds, segment, width);
@@ -228,7 +241,8 @@ impl Lowering {
     /// The same elements under another shape: a view where the source is in order, a copy otherwise.
     fn reshape(&mut self, from: &View, shape: &[usize], to: &[usize], bounds: (i64, i64)) -> View {
         let from_shape = self.batched(shape);
-        let source = self.contiguous(from, &from_shape, &tacit_model::ValueBounds { lo: bounds.0, hi: bounds.1 });
+        let source =
+            self.contiguous(from, &from_shape, &tacit_model::ValueBounds { lo: bounds.0, hi: bounds.1 });
         View { offset: source.offset, ..View::whole(source.tensor, &self.batched(to)) }
     }
 
@@ -243,7 +257,14 @@ impl Lowering {
         View::whole(y, shape)
     }
 
-    fn copy(&mut self, view: View, shape: &[usize], bounds: (i64, i64), segment: Segment, width: u8) -> TensorId {
+    fn copy(
+        &mut self,
+        view: View,
+        shape: &[usize],
+        bounds: (i64, i64),
+        segment: Segment,
+        width: u8,
+    ) -> TensorId {
         let y = self.push(self.batched(shape), bounds, segment, width);
         self.relations.push(Relation::Affine { terms: vec![(1, view)], offset: 0, y });
         y

@@ -89,7 +89,9 @@ impl Relation {
     #[must_use]
     pub fn operands(&self) -> Vec<&View> {
         match self {
-            Self::Contraction { a, c, bias, .. } => [Some(a), Some(c), bias.as_ref()].into_iter().flatten().collect(),
+            Self::Contraction { a, c, bias, .. } => {
+                [Some(a), Some(c), bias.as_ref()].into_iter().flatten().collect()
+            }
             Self::Affine { terms, .. } => terms.iter().map(|(_, v)| v).collect(),
             Self::Product { a, c, .. } => vec![a, c],
             Self::Requant { x, .. } | Self::Range { x, .. } => vec![x],

@@ -130,7 +130,8 @@ impl RelationSystem {
             defined.push(matches!(t.segment, Segment::Constant | Segment::Weights | Segment::Input));
         }
         let system = Self { tensors, relations };
-        let results: std::collections::HashSet<_> = system.relations.iter().filter_map(Relation::result).collect();
+        let results: std::collections::HashSet<_> =
+            system.relations.iter().filter_map(Relation::result).collect();
         for (i, t) in system.tensors.iter().enumerate() {
             // A public tensor that no relation defines is given by the claim.
             if t.segment == Segment::Public && !results.contains(&TensorId(i as u32)) {
@@ -160,7 +161,8 @@ impl RelationSystem {
 
     fn fits(&self, r: &Relation) -> bool {
         let view_ok = |v: &View| self.tensors.get(v.tensor.0 as usize).is_some_and(|t| v.fits(t.len()));
-        let Some(y_len) = r.result().map_or(Some(0), |y| self.tensors.get(y.0 as usize).map(TensorSpec::len)) else {
+        let Some(y_len) = r.result().map_or(Some(0), |y| self.tensors.get(y.0 as usize).map(TensorSpec::len))
+        else {
             return false;
         };
         let views_ok = r.operands().into_iter().all(view_ok);
@@ -170,9 +172,7 @@ impl RelationSystem {
                 ab.len == cb.len
                     && ak.len == ck.len
                     && ab.len * am.len * cn.len == y_len
-                    && bias.as_ref().is_none_or(|v| {
-                        v.axes.iter().map(|x| x.len).eq([ab.len, am.len, cn.len])
-                    })
+                    && bias.as_ref().is_none_or(|v| v.axes.iter().map(|x| x.len).eq([ab.len, am.len, cn.len]))
             }
             Relation::Affine { terms, .. } => terms.iter().all(|(_, v)| v.len() == y_len),
             Relation::Product { a, c, .. } => a.len() == y_len && c.len() == y_len,

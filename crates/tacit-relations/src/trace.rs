@@ -77,7 +77,8 @@ pub enum TraceError {
 /// [`TraceError`] when `given` does not fit the system's shapes and bounds.
 pub fn trace(system: &RelationSystem, given: &Assignment) -> Result<Trace, TraceError> {
     let mut values: Vec<Vec<i64>> = vec![Vec::new(); system.tensors().len()];
-    let results: std::collections::HashSet<_> = system.relations().iter().filter_map(Relation::result).collect();
+    let results: std::collections::HashSet<_> =
+        system.relations().iter().filter_map(Relation::result).collect();
     for id in system.segment(Segment::Constant) {
         values[id.0 as usize] = system.tensor(id).constant.clone();
     }
@@ -119,7 +120,9 @@ impl Relation {
                 let (m, k, n) = (a.axes[1].len, a.axes[2].len, c.axes[2].len);
                 let (b, row, column) = (i / (m * n), i / n % m, i % n);
                 let start = bias.as_ref().map_or(0, |v| read(v, i));
-                (0..k).fold(start, |sum, j| sum + read(a, (b * m + row) * k + j) * read(c, (b * k + j) * n + column))
+                (0..k).fold(start, |sum, j| {
+                    sum + read(a, (b * m + row) * k + j) * read(c, (b * k + j) * n + column)
+                })
             }
             Self::Affine { terms, offset, .. } => {
                 terms.iter().fold(*offset, |sum, (coefficient, v)| sum + coefficient * read(v, i))

@@ -117,9 +117,10 @@ impl View {
 
     /// Whether every index lies inside a tensor of `len` elements.
     pub(crate) fn fits(&self, len: usize) -> bool {
-        let well_formed = self.axes.iter().all(|a| {
-            a.len > 0 && a.before.checked_add(a.valid).is_some_and(|end| end <= a.len)
-        });
+        let well_formed = self
+            .axes
+            .iter()
+            .all(|a| a.len > 0 && a.before.checked_add(a.valid).is_some_and(|end| end <= a.len));
         let last = self.axes.iter().try_fold(self.offset, |at, a| {
             let reach = a.valid.saturating_sub(1).checked_mul(a.stride)?;
             at.checked_add(reach)

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use tacit_model::testing::{mlp, record};
 use tacit_relations::{
-    Assignment, Inference, Relation, Segment, TensorId, ViolationKind, Visibility, check, lower_inference, trace,
+    Assignment, Inference, Relation, Segment, TensorId, ViolationKind, Visibility, check, lower_inference,
+    trace,
 };
 
 fn hidden(samples: usize) -> Inference {

@@ -22,9 +22,8 @@ pub(crate) fn configure(meta: &mut ConstraintSystem<Fr>, columns: &Columns) {
         let mut q = columns.query(cells);
         let on = q.gate(Gate::Linear);
         let carried = q.fixed(shape.carry()) * q.acc(-1);
-        let sum = (0..shape.slots).fold(carried + q.fixed(shape.constant()), |sum, i| {
-            sum + q.fixed(i) * q.advice(i, 0)
-        });
+        let sum = (0..shape.slots)
+            .fold(carried + q.fixed(shape.constant()), |sum, i| sum + q.fixed(i) * q.advice(i, 0));
         vec![on * (sum - q.acc(0))]
     });
     meta.create_gate("multiply", |cells| {
@@ -75,7 +74,8 @@ pub(crate) fn free_cells(sheet: &mut Sheet, values: &[Fr]) -> Vec<Cell> {
 /// `Σ coefficient · cell + constant`, over as many rows as it takes.
 pub(crate) fn combination(sheet: &mut Sheet, terms: &[(Fr, Cell)], constant: Fr) -> Cell {
     let slots = sheet.shape().slots;
-    let Some((first, rest)) = terms.split_at_checked(slots.min(terms.len())).filter(|(f, _)| !f.is_empty()) else {
+    let Some((first, rest)) = terms.split_at_checked(slots.min(terms.len())).filter(|(f, _)| !f.is_empty())
+    else {
         return fixed_cell(sheet, constant);
     };
     let mut last = copied_row(sheet, first, constant, Fr::ZERO);

@@ -13,8 +13,8 @@ pub(crate) mod table;
 use std::sync::LazyLock;
 
 use halo2_proofs::plonk::{
-    Advice, Challenge, Column, ConstraintSystem, Expression, FirstPhase, Fixed, Instance, SecondPhase, Selector,
-    VirtualCells,
+    Advice, Challenge, Column, ConstraintSystem, Expression, FirstPhase, Fixed, Instance, SecondPhase,
+    Selector, VirtualCells,
 };
 use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::Fr;
@@ -88,7 +88,8 @@ pub(crate) struct Query<'a, 'm> {
 
 impl Query<'_, '_> {
     pub(crate) fn gate(&mut self, gate: Gate) -> Expression<Fr> {
-        let selector = self.columns.gates[gate as usize].expect("a gate is configured only where its selector exists");
+        let selector =
+            self.columns.gates[gate as usize].expect("a gate is configured only where its selector exists");
         self.cells.query_selector(selector)
     }
 
@@ -140,9 +141,8 @@ pub(crate) fn fr(value: i64) -> Fr {
 
 /// `2^exponent` in the field, `exponent < 253`.
 pub(crate) fn power_of_two(exponent: u32) -> Fr {
-    static POWERS: LazyLock<Vec<Fr>> = LazyLock::new(|| {
-        std::iter::successors(Some(Fr::ONE), |p| Some(p.double())).take(253).collect()
-    });
+    static POWERS: LazyLock<Vec<Fr>> =
+        LazyLock::new(|| std::iter::successors(Some(Fr::ONE), |p| Some(p.double())).take(253).collect());
     POWERS[exponent as usize]
 }
 

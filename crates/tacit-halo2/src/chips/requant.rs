@@ -102,7 +102,8 @@ impl Requant {
 
     /// Whether the three rows hold their limbs.
     pub(crate) fn fits(&self, sheet: &Sheet) -> bool {
-        linear::limb_rows(sheet, self.value_bits()) == 1 && linear::limb_rows(sheet, self.overshoot_bits()) == 1
+        linear::limb_rows(sheet, self.value_bits()) == 1
+            && linear::limb_rows(sheet, self.overshoot_bits()) == 1
     }
 
     /// Writes one element: `x` is an existing cell to copy or a value for a new one; `y` is the witness.
