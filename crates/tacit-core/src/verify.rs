@@ -55,13 +55,9 @@ pub fn verify(
         return Err(CoreError::UnexpectedCard { expected: pinned, actual: card.id() });
     }
     claim.check_against(card)?;
-    if let Some(input) = &expected.input {
-        if claim.input_commitment() != Some(input) {
-            return Err(CoreError::UnexpectedInput {
-                expected: input.clone(),
-                actual: claim.input_commitment().cloned(),
-            });
-        }
+    if let Some(input) = expected.input.as_ref().filter(|c| claim.input_commitment() != Some(c)) {
+        let actual = claim.input_commitment().cloned();
+        return Err(CoreError::UnexpectedInput { expected: input.clone(), actual });
     }
     if let Some(context) = expected.context.as_ref().filter(|c| **c != claim.context) {
         return Err(CoreError::UnexpectedContext {

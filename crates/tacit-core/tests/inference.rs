@@ -1,5 +1,7 @@
 //! Commit, prove, verify through the library, and everything that must be refused.
 
+#![allow(clippy::unwrap_used)]
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_claim::{Bundle, Card, CardName, Context, EngineId, OwnerKey, WeightsOpening};

@@ -82,5 +82,11 @@ fn inference(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, inference);
+#[allow(missing_docs)]
+mod group {
+    use super::*;
+    criterion_group!(benches, inference);
+}
+use group::benches;
+
 criterion_main!(benches);

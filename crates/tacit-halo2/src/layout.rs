@@ -153,6 +153,9 @@ impl Witness<'_> {
     }
 }
 
+/// The packed elements of each part of a committed segment.
+type Packed = (Segment, Vec<(Part, Vec<Cell>)>);
+
 struct Layout<'a> {
     system: &'a RelationSystem,
     plan: LanePlan,
@@ -356,7 +359,7 @@ impl Layout<'_> {
 
     /// Every contraction's check, lane matrices in packing order first; returns the packed elements of each part of
     /// each committed segment.
-    fn contractions(&mut self) -> Vec<(Segment, Vec<(Part, Vec<Cell>)>)> {
+    fn contractions(&mut self) -> Vec<Packed> {
         let mut packed = Vec::new();
         let mut done = vec![false; self.system.relations().len()];
         for segment in Segment::COMMITTED {
@@ -473,7 +476,7 @@ impl Layout<'_> {
     }
 
     /// The salted Poseidon digest of every committed segment, equal to its instance row.
-    fn digests(&mut self, packed: Vec<(Segment, Vec<(Part, Vec<Cell>)>)>) {
+    fn digests(&mut self, packed: Vec<Packed>) {
         let publics = self.next_instance;
         self.next_instance = 2;
         for (segment, parts) in packed {

@@ -37,7 +37,7 @@ fn smallest(system: &RelationSystem, slots: usize) -> Option<CircuitShape> {
         let limb_bits = (k - 2).min(MAX_LIMB_BITS) as u8;
         let shape =
             CircuitShape { k, slots, limb_bits, lane_width: lane.width, reuses_matrices: lane.reuses };
-        if slots % shape.lane_limbs() != 0 || shape.lane_limbs() > slots {
+        if !slots.is_multiple_of(shape.lane_limbs()) || shape.lane_limbs() > slots {
             continue;
         }
         let rows = match counted {

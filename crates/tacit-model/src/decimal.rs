@@ -102,7 +102,7 @@ mod tests {
             assert!(matches!(parse_decimal(bad, 2), Err(DecimalError::NotANumber(_))), "{bad}");
         }
         assert!(matches!(parse_decimal("1e50", 2), Err(DecimalError::TooLarge(_))));
-        assert!(matches!(parse_decimal("1e99999999999", 2), Err(_)));
+        assert!(parse_decimal("1e99999999999", 2).is_err());
     }
 
     #[test]

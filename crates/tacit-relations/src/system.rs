@@ -147,10 +147,10 @@ impl RelationSystem {
                     return Err(E::Order(v.tensor.0 as usize));
                 }
             }
-            if let Some(y) = r.result() {
-                if std::mem::replace(&mut defined[y.0 as usize], true) {
-                    return Err(E::Order(y.0 as usize));
-                }
+            if let Some(y) = r.result()
+                && std::mem::replace(&mut defined[y.0 as usize], true)
+            {
+                return Err(E::Order(y.0 as usize));
             }
         }
         match defined.iter().position(|d| !d) {

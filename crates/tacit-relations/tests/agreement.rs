@@ -1,5 +1,7 @@
 //! Evaluator = trace = checker, on random small models; the checker names what a changed trace breaks.
 
+#![allow(clippy::unwrap_used)]
+
 use proptest::prelude::*;
 use tacit_model::testing::{mlp, record};
 use tacit_relations::{

@@ -89,11 +89,11 @@ pub(crate) fn begin(sheet: &mut Sheet, packer: Option<&mut Packer>) {
     let row = sheet.row();
     sheet.enable(Gate::Zero, row);
     sheet.push_late(row, LateRow::Zero);
-    if let Some(packer) = packer {
-        if let Some(partial) = packer.partial {
-            let _ = sheet.copy(partial, 0, row);
-            packer.partial = Some(close_row(sheet, row, &[Fr::ONE], Fr::ZERO, Fr::ZERO));
-        }
+    if let Some(packer) = packer
+        && let Some(partial) = packer.partial
+    {
+        let _ = sheet.copy(partial, 0, row);
+        packer.partial = Some(close_row(sheet, row, &[Fr::ONE], Fr::ZERO, Fr::ZERO));
     }
 }
 

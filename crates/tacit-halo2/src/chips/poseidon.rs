@@ -74,12 +74,12 @@ fn form() -> &'static Form {
         // α by Faddeev–LeVerrier: N_1 = A, α_k = tr(N_k) / k, N_{k+1} = A (N_k - α_k I).
         let mut alpha = [Fr::ZERO; REST];
         let mut n = a.clone();
-        for k in 0..REST {
+        for (k, coefficient) in alpha.iter_mut().enumerate() {
             let trace = (0..REST).fold(Fr::ZERO, |t, i| t + n[i][i]);
             let inverse = Option::<Fr>::from(Fr::from(k as u64 + 1).invert()).expect("1..=8 are units");
-            alpha[k] = trace * inverse;
+            *coefficient = trace * inverse;
             for (i, row) in n.iter_mut().enumerate() {
-                row[i] -= alpha[k];
+                row[i] -= *coefficient;
             }
             let columns: Vec<Vec<Fr>> =
                 (0..REST).map(|j| times_a(&n.iter().map(|row| row[j]).collect::<Vec<_>>())).collect();
