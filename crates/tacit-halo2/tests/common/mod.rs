@@ -3,6 +3,7 @@
 
 pub mod arithmetic;
 pub mod builder;
+pub mod proofs;
 pub mod random;
 pub mod recorder;
 pub mod systems;
