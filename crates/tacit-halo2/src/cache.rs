@@ -51,7 +51,7 @@ impl KeyCache {
             Half::Prover => "pk",
             Half::Verifier => "vk",
         };
-        self.folder.join(format!("{}-{}.{ending}", hex::encode(&system[..16]), hex::encode(&srs.0[..8])))
+        self.folder.join(format!("{}-{}.{ending}", hex::encode(system), hex::encode(&srs.0[..8])))
     }
 
     /// The proving key of a relation system under a setup, if it is here and whole.
@@ -64,7 +64,7 @@ impl KeyCache {
         }))
         .ok()
         .flatten()?;
-        let key = ProverKey { shape, pk };
+        let key = ProverKey { system, shape, pk };
         (key.verifier_key().fingerprint() == fingerprint).then_some(key)
     }
 
@@ -77,7 +77,7 @@ impl KeyCache {
         }))
         .ok()
         .flatten()?;
-        let key = VerifierKey { shape, vk };
+        let key = VerifierKey { system, shape, vk };
         (key.fingerprint() == fingerprint).then_some(key)
     }
 

@@ -99,6 +99,13 @@ pub(crate) fn instance(statement: &Statement) -> Option<Vec<Fr>> {
     Some(rows)
 }
 
+/// Length of the instance column of every statement of a system.
+pub(crate) fn instance_rows(system: &RelationSystem) -> usize {
+    let committed = Segment::COMMITTED.into_iter().filter(|s| system.segment(*s).next().is_some()).count();
+    let public: usize = system.segment(Segment::Public).map(|id| system.tensor(id).len()).sum();
+    2 + committed + public
+}
+
 /// The digest domain of a committed segment.
 pub(crate) fn domain(segment: Segment) -> Option<Domain> {
     match segment {

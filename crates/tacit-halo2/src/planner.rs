@@ -2,7 +2,7 @@
 
 use tacit_relations::RelationSystem;
 
-use crate::layout::{Witness, lane_plan, lay_out};
+use crate::layout::{Witness, instance_rows, lane_plan, lay_out};
 use crate::shape::{CircuitShape, MAX_K, MIN_K};
 
 /// Lookups per row that are tried.
@@ -32,6 +32,7 @@ pub fn candidates(system: &RelationSystem) -> Vec<CircuitShape> {
 /// The smallest circuit with this many lookups per row: limbs as wide as its table allows.
 fn smallest(system: &RelationSystem, slots: usize) -> Option<CircuitShape> {
     let lane = lane_plan(system);
+    let instance = instance_rows(system);
     let mut counted: Option<(u8, Option<usize>)> = None;
     for k in MIN_K..=MAX_K {
         let limb_bits = (k - 2).min(MAX_LIMB_BITS) as u8;
@@ -48,7 +49,8 @@ fn smallest(system: &RelationSystem, slots: usize) -> Option<CircuitShape> {
                 rows
             }
         };
-        if rows.is_some_and(|rows| rows <= shape.usable_rows()) && shape.table_rows() <= shape.usable_rows() {
+        let others = shape.table_rows().max(instance);
+        if rows.is_some_and(|rows| rows.max(others) <= shape.usable_rows()) {
             return Some(shape);
         }
     }

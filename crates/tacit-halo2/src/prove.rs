@@ -20,9 +20,11 @@ use crate::layout::{Witness, instance, lay_out};
 use crate::shape::CircuitShape;
 use crate::transcript::CanonicalRead;
 
-/// A proving key and the shape it belongs to.
+/// A proving key, the relation system it is for, and the shape of its circuit.
 #[derive(Debug, Clone)]
 pub struct ProverKey {
+    /// Digest of the relation system.
+    pub(crate) system: [u8; 32],
     pub(crate) shape: CircuitShape,
     pub(crate) pk: ProvingKey<G1Affine>,
 }
@@ -42,19 +44,21 @@ impl ProverKey {
             let vk = keygen_vk_custom(params, &circuit, true)?;
             keygen_pk(params, vk, &circuit)
         })?;
-        Ok(Self { shape, pk })
+        Ok(Self { system: system.digest(), shape, pk })
     }
 
     /// The verifying half.
     #[must_use]
     pub fn verifier_key(&self) -> VerifierKey {
-        VerifierKey { shape: self.shape, vk: self.pk.get_vk().clone() }
+        VerifierKey { system: self.system, shape: self.shape, vk: self.pk.get_vk().clone() }
     }
 }
 
-/// A verifying key and the shape it belongs to.
+/// A verifying key, the relation system it is for, and the shape of its circuit.
 #[derive(Debug, Clone)]
 pub struct VerifierKey {
+    /// Digest of the relation system.
+    pub(crate) system: [u8; 32],
     pub(crate) shape: CircuitShape,
     pub(crate) vk: VerifyingKey<G1Affine>,
 }
@@ -71,7 +75,7 @@ impl VerifierKey {
     ) -> Result<Self, EngineError> {
         let circuit = empty_circuit(params, system, shape)?;
         let vk = fence("key generation", || keygen_vk_custom(params, &circuit, true))?;
-        Ok(Self { shape, vk })
+        Ok(Self { system: system.digest(), shape, vk })
     }
 
     /// The circuit's shape.
@@ -161,7 +165,14 @@ pub fn prove(
             return Err(EngineError::new("the witness does not give the statement's public values"));
         }
     }
-    prove_unchecked(params, key, &circuit(statement, key.shape, trace, openings)?, statement, rng)
+    if key.system != statement.system.digest() {
+        return Err(wrong_key());
+    }
+    let circuit = circuit(statement, key.shape, trace, openings)?;
+    if !circuit.sheet().agrees_with(&instance_column(statement)?) {
+        return Err(EngineError::new("the openings do not open the statement's commitments to this witness"));
+    }
+    prove_unchecked(params, key, &circuit, statement, rng)
 }
 
 /// Proves without checking the witness first: what a cheating prover would run. The result verifies only if the
@@ -205,6 +216,9 @@ pub fn verify(
     proof: &[u8],
 ) -> Result<(), Refused> {
     statement.validate()?;
+    if key.system != statement.system.digest() {
+        return Err(wrong_key().into());
+    }
     if params.k() != key.shape.k {
         return Err(EngineError::new("the setup is of another size than the key").into());
     }
@@ -229,6 +243,10 @@ pub fn verify(
         Ok(Err(halo2_proofs::plonk::Error::Transcript(e))) => Err(Refused::Malformed(e.to_string())),
         Ok(Err(_)) | Err(_) => Err(Refused::DoesNotHold),
     }
+}
+
+fn wrong_key() -> EngineError {
+    EngineError::new("the key was made for another relation system than the statement's")
 }
 
 /// Runs library code that panics where it could return an error.

@@ -85,8 +85,8 @@ pub(crate) enum LateRow {
     Dot { from: usize },
 }
 
-/// A recorded circuit.
-#[derive(Debug, Clone)]
+/// A recorded circuit. Holds the witness, and is never printed.
+#[derive(Clone)]
 pub struct Sheet {
     shape: CircuitShape,
     rows: usize,
@@ -106,6 +106,12 @@ pub struct Sheet {
     written: Vec<bool>,
     /// Counts rows only.
     dry: bool,
+}
+
+impl std::fmt::Debug for Sheet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sheet({} rows of {:?}, hidden)", self.rows, self.shape)
+    }
 }
 
 impl Sheet {
@@ -232,6 +238,11 @@ impl Sheet {
     /// Overwrites one cell, constraints unchanged: a cheating prover's tool, for tests.
     pub fn overwrite(&mut self, cell: Cell, value: Fr) {
         let _ = self.write(cell.column, cell.row, value);
+    }
+
+    /// Whether every cell that is tied to an instance row holds that row's value.
+    pub(crate) fn agrees_with(&self, instance: &[Fr]) -> bool {
+        self.instance.iter().all(|(cell, row)| instance.get(*row) == Some(&self.value(*cell)))
     }
 
     /// Second-phase values `(row, h, d)` for the challenge `s`, in order.

@@ -15,12 +15,15 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use common::recorder::{Place, Recording, record};
-use common::{Case, in_parallel, systems};
+use common::{Case, in_parallel, random, systems};
 use halo2_proofs::plonk::Expression;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
+use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
+use tacit_halo2::prove::circuit;
+use tacit_halo2::{CircuitShape, candidates};
 use tacit_relations::Segment;
 
 /// At least as many as any contraction here has columns.
@@ -85,8 +88,8 @@ impl Unknowns {
 }
 
 /// Degrees of freedom, and the equations looked at.
-fn freedom(case: &Case) -> (usize, usize) {
-    let circuit = case.circuit();
+fn freedom(case: &Case, shape: CircuitShape) -> (usize, usize) {
+    let circuit = circuit(&case.statement, shape, &case.trace, &case.openings).expect("a candidate fits");
     let slots = circuit.sheet().shape().slots;
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let recordings: Vec<Recording> =
@@ -224,17 +227,39 @@ impl Elimination {
     }
 }
 
+/// In every shape that is not too large to be looked at.
+fn check(case: &Case) -> Result<Vec<usize>, String> {
+    let expected = 2 * case.statement.commitments.len();
+    let shapes = candidates(case.system()).into_iter().filter(|shape| shape.k <= 9);
+    shapes
+        .map(|shape| match freedom(case, shape) {
+            (free, equations) if free == expected => Ok(equations),
+            (free, _) => Err(format!("{} in {shape:?}: {free} instead of {expected}", case.name)),
+        })
+        .collect()
+}
+
 #[test]
 fn results_and_digests_are_functions_of_weights_input_salts_and_claim() {
     let cases = systems::all();
-    let found = in_parallel(&cases, freedom);
-    let mut wrong = Vec::new();
-    for (case, (free, equations)) in cases.iter().zip(found) {
-        let expected = 2 * case.statement.commitments.len();
-        println!("{}: {equations} equations, {free} degrees of freedom", case.name);
-        if free != expected {
-            wrong.push(format!("{}: {free} instead of {expected}", case.name));
-        }
-    }
+    let found = in_parallel(&cases, check);
+    let wrong: Vec<&String> = found.iter().filter_map(|f| f.as_ref().err()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+    for (case, equations) in cases.iter().zip(found.iter().flatten()) {
+        println!(
+            "{}: {equations:?} equations by shape, {} salts",
+            case.name,
+            2 * case.statement.commitments.len()
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_systems_too(seed in any::<u64>()) {
+        let case = random::system(seed);
+        prop_assert_eq!(check(&case).err(), None);
+    }
 }

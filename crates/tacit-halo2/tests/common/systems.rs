@@ -26,6 +26,8 @@ pub fn all() -> Vec<Case> {
         output_of_copy(),
         output_of_requant(),
         several_widths(),
+        packed_across(),
+        many_public(),
         negative_only(),
     ];
     for shift in [0, 1, 7, 20] {
@@ -265,6 +267,31 @@ pub fn several_widths() -> Case {
     let z = b.requant(y, 6, -8, 7);
     let (a, bias) = (b.shaped(z, &[1, 1, 2]), b.shaped(t, &[1, 1, 1]));
     b.to(Segment::Public).contraction(a, d, Some(bias));
+    b.finish()
+}
+
+/// Two matrices in the lane whose packed elements end in the middle of a row, other numbers between them.
+pub fn packed_across() -> Case {
+    let mut b = Builder::new("packed elements end within a row", 20);
+    let (x, v) = (b.input(&[3], 3), b.weights(&[3, 4], 16));
+    let _between = b.weights(&[2], 16);
+    let (w, z) = (b.weights(&[4, 3], 16), b.weights(&[1], 16));
+    let (a, c) = (b.shaped(x, &[1, 1, 3]), b.shaped(v, &[1, 3, 4]));
+    let y = b.contraction(a, c, None);
+    let y = b.all(y);
+    let y = b.requant(y, 12, -4, 3);
+    let (a, c) = (b.shaped(y, &[1, 1, 4]), b.shaped(w, &[1, 4, 3]));
+    let bias = View::broadcast(z, &[1], &[1, 1, 3]).expect("broadcasts");
+    b.to(Segment::Public).contraction(a, c, Some(bias));
+    b.finish()
+}
+
+/// More public values than the other rows of the circuit.
+pub fn many_public() -> Case {
+    let mut b = Builder::new("many public values", 22);
+    let p = b.public(&[180], (-3, 3));
+    let first = View { tensor: p, offset: 5, axes: vec![Axis::plain(1, 1)] };
+    b.range(first, -3, 3);
     b.finish()
 }
 
