@@ -1,6 +1,8 @@
 //! Inference with hidden weights and a hidden record, both committed by Poseidon in the circuit: key generation, proof,
 //! verification; proof bytes and peak memory are printed. `cargo bench -p tacit-halo2 --bench inference`.
 
+#![expect(missing_docs, reason = "criterion_group! makes an undocumented public function")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
@@ -82,11 +84,5 @@ fn inference(c: &mut Criterion) {
     }
 }
 
-#[allow(missing_docs)]
-mod group {
-    use super::*;
-    criterion_group!(benches, inference);
-}
-use group::benches;
-
+criterion_group!(benches, inference);
 criterion_main!(benches);
