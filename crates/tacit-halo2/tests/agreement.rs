@@ -133,7 +133,7 @@ fn systems_built_by_hand() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::random_cases(48))]
 
     #[test]
     fn random_systems(seed in any::<u64>()) {

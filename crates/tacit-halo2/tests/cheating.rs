@@ -10,10 +10,11 @@ use common::{in_parallel, same_cells, statement, systems};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use rand_chacha::ChaCha8Rng;
-use rand_core::SeedableRng;
+use rand_core::{OsRng, SeedableRng};
 use tacit_halo2::Cell;
+use tacit_halo2::prove::prove;
 use tacit_model::testing::SplitMix;
-use tacit_relations::{Relation, Segment, TensorId};
+use tacit_relations::{Relation, Segment, Statement, TensorId, Trace};
 
 /// What became of an attempt.
 #[derive(Debug, Default, Clone, Copy)]
@@ -122,6 +123,7 @@ fn swapped_tensors_prove_nothing() {
     let keyed = Keyed::new(case.clone());
     let honest = &case.given;
     let mut swaps = vec![honest.clone(), honest.clone(), honest.clone()];
+    // The sum of the two products is the same: the claim stays true, and the weights are others.
     swaps[0].weights.swap(0, 1);
     swaps[1].weights[0].rotate_left(2);
     swaps[2].input[0].rotate_left(1);
@@ -137,9 +139,6 @@ fn swapped_tensors_prove_nothing() {
         let proof = keyed.forge_trace(&trace, &claim).expect("in range");
         assert!(keyed.verify(&claim, &proof).is_err());
     }
-    // The sum is the same whichever of the two comes first: still another set of weights.
-    let [v, w] = [&honest.weights[0], &honest.weights[1]];
-    assert_ne!(v, w);
 }
 
 /// Another salt, or none, does not open the commitment.
@@ -152,13 +151,50 @@ fn another_salt_proves_nothing() {
         other.openings.insert(segment, tacit_relations::Opening([0; 32]));
         let proof = keyed.forge(&other.circuit(), &case.statement).expect("in range");
         assert!(keyed.verify(&case.statement, &proof).is_err());
+        // An honest prover is told so instead.
+        let error =
+            prove(&keyed.params, &keyed.prover, &case.statement, &case.trace, &other.openings, &mut OsRng);
+        assert!(error.is_err_and(|e| e.message.contains("openings")), "a proof that cannot verify");
     }
+}
+
+/// What an honest prover is told before any work is done.
+#[test]
+fn the_prover_checks_its_own_witness() {
+    let keyed = Keyed::new(systems::public_operands());
+    let case = &keyed.case;
+    let tell = |statement: &Statement, trace: &Trace| {
+        prove(&keyed.params, &keyed.prover, statement, trace, &case.openings, &mut OsRng)
+            .expect_err("a lie")
+            .message
+    };
+    let id = case.system().relations()[0].result().expect("a result");
+    let mut trace = case.trace.clone();
+    trace.values[id.0 as usize][0] += 1;
+    assert!(tell(&case.statement, &trace).contains("relation 0 (Contraction)"));
+    let mut claim = case.statement.clone();
+    claim.public.get_mut(&id).expect("public")[0] += 1;
+    assert!(tell(&claim, &case.trace).contains("public values"));
+    trace.values[id.0 as usize].pop();
+    assert!(tell(&case.statement, &trace).contains("tensor"));
+    let other = Keyed::new(systems::negative_only());
+    let (statement, trace, openings) = (&other.case.statement, &other.case.trace, &other.case.openings);
+    let error = prove(&keyed.params, &keyed.prover, statement, trace, openings, &mut OsRng);
+    assert!(error.is_err_and(|e| e.message.contains("another relation system")));
+}
+
+/// Circuits hold the witness and do not show it.
+#[test]
+fn a_circuit_is_not_printed() {
+    let case = systems::rows();
+    let text = format!("{:?}", case.circuit());
+    assert!(text.contains("hidden") && text.len() < 300, "{text}");
 }
 
 /// Single cells changed under the real prover: gates, selectors and copies are those of the mock prover.
 #[test]
 fn changed_cells_prove_nothing() {
-    let cases = [systems::lane(8, 2, 3), systems::twice(), systems::batched(), systems::requant(7, -100, 27)];
+    let cases = [systems::lane(8, 2, 3), systems::twice(), systems::batched(), systems::requant(7, -100, 30)];
     let found = in_parallel(&cases, |case| {
         let keyed = Keyed::new(case.clone());
         let honest = case.circuit();

@@ -255,7 +255,7 @@ fn results_and_digests_are_functions_of_weights_input_salts_and_claim() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::random_cases(24))]
 
     #[test]
     fn random_systems_too(seed in any::<u64>()) {

@@ -10,7 +10,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use common::recorder::{Place, Recording, record};
+use common::recorder::{Recording, record};
 use common::{Case, in_parallel, mock_prover, systems};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::{Field, PrimeField};
@@ -30,7 +30,7 @@ enum Exempt {
 /// One change to an honest circuit.
 #[derive(Debug, Clone)]
 enum Change {
-    First { cells: Vec<Cell>, to: Fr, kind: &'static str },
+    First { cells: Vec<Cell>, to: Fr },
     Late { row: usize, h: Option<Fr>, d: Option<Fr> },
 }
 
@@ -50,22 +50,22 @@ fn small(value: Fr) -> Option<u64> {
 }
 
 /// Other values for a cell: off by one, anything, one bit over, and what a neighbour holds.
-fn others(circuit: &TacitCircuit, cell: Cell, rng: &mut ChaCha8Rng) -> Vec<(Fr, &'static str)> {
+fn others(circuit: &TacitCircuit, cell: Cell, rng: &mut ChaCha8Rng) -> Vec<Fr> {
     let sheet = circuit.sheet();
     let value = sheet.cell_value(cell);
-    let mut all = vec![(value + Fr::ONE, "+1"), (Fr::random(rng), "random")];
+    let mut all = vec![value + Fr::ONE, Fr::random(rng)];
     if let Some(v) = small(value) {
-        all.push((Fr::from(v ^ 1), "low bit"));
+        all.push(Fr::from(v ^ 1));
     }
     let left = Cell { column: cell.column.wrapping_sub(1), ..cell };
     let above = Cell { row: cell.row.wrapping_sub(1), ..cell };
     for near in [left, above] {
         if near.column < cell.column || near.row < cell.row {
-            all.push((sheet.cell_value(near), "neighbour"));
+            all.push(sheet.cell_value(near));
         }
     }
     let mut seen = vec![value];
-    all.retain(|(v, _)| {
+    all.retain(|v| {
         !seen.contains(v) && {
             seen.push(*v);
             true
@@ -74,41 +74,17 @@ fn others(circuit: &TacitCircuit, cell: Cell, rng: &mut ChaCha8Rng) -> Vec<(Fr, 
     all
 }
 
-/// Sets of cells that copies tie together.
-fn tied(recording: &Recording, cells: &[Cell]) -> Vec<Vec<Cell>> {
-    let mut up: BTreeMap<Place, Place> = BTreeMap::new();
-    let root = |up: &BTreeMap<Place, Place>, mut p: Place| {
-        while let Some(q) = up.get(&p) {
-            p = *q;
-        }
-        p
-    };
-    for (a, b) in &recording.copies {
-        let (a, b) = (root(&up, *a), root(&up, *b));
-        if a != b {
-            up.insert(a, b);
-        }
-    }
-    let mut sets: BTreeMap<Place, Vec<Cell>> = BTreeMap::new();
-    for cell in cells {
-        sets.entry(root(&up, Place::advice(cell.column, cell.row))).or_default().push(*cell);
-    }
-    sets.into_values().filter(|set| set.len() > 1).collect()
-}
-
 fn changes(circuit: &TacitCircuit, recording: &Recording, thorough: bool) -> (usize, Vec<Change>) {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
-    let permutation: Vec<bool> = (0..circuit.sheet().rows())
-        .map(|row| gate(recording, |name| name.starts_with("poseidon"), row))
-        .collect();
+    let permutation = recording.rows_of(|name| name.starts_with("poseidon"));
     let cells = circuit.sheet().written_cells();
     let mut all = Vec::new();
     let single = cells.iter().map(|cell| vec![*cell]);
-    for set in single.chain(tied(recording, &cells)) {
-        let brief = !thorough && set.iter().all(|c| permutation[c.row]);
+    for set in single.chain(recording.tied(&cells).into_iter().filter(|set| set.len() > 1)) {
+        let brief = !thorough && set.iter().all(|c| permutation.contains(&c.row));
         let kinds = if brief { 1 } else { usize::MAX };
-        for (to, kind) in others(circuit, set[0], &mut rng).into_iter().take(kinds) {
-            all.push(Change::First { cells: set.clone(), to, kind });
+        for to in others(circuit, set[0], &mut rng).into_iter().take(kinds) {
+            all.push(Change::First { cells: set.clone(), to });
         }
     }
     let late = circuit.late_rows();
@@ -126,7 +102,7 @@ fn changes(circuit: &TacitCircuit, recording: &Recording, thorough: bool) -> (us
 fn is_caught(case: &Case, honest: &TacitCircuit, change: &Change) -> bool {
     let mut circuit = honest.clone();
     let rows: Vec<usize> = match change {
-        Change::First { cells, to, .. } => {
+        Change::First { cells, to } => {
             for cell in cells {
                 circuit.sheet_mut().overwrite(*cell, *to);
             }
@@ -148,20 +124,16 @@ fn is_caught(case: &Case, honest: &TacitCircuit, change: &Change) -> bool {
     mock.verify_at_rows(near(1).into_iter(), near(0).into_iter()).is_err() || mock.verify().is_err()
 }
 
-/// Whether a gate of such a name is on.
-fn gate(recording: &Recording, named: impl Fn(&str) -> bool, row: usize) -> bool {
-    recording.polynomials().iter().any(|(gate, selectors, _)| named(gate) && recording.is_on(selectors, row))
-}
-
 /// The reason why a change that was not caught is harmless.
 fn excuse(recording: &Recording, change: &Change) -> Option<Exempt> {
     match change {
         Change::First { cells, .. } => {
             let [a, b] = cells[..] else { return None };
-            (a.row == b.row && gate(recording, |name| name == "copied", a.row)).then_some(Exempt::NeutralPair)
+            (a.row == b.row && recording.rows_of(|name| name == "copied").contains(&a.row))
+                .then_some(Exempt::NeutralPair)
         }
         Change::Late { row, d: None, .. } => {
-            gate(recording, |name| name == "zero", *row).then_some(Exempt::StartOfDotProduct)
+            recording.rows_of(|name| name == "zero").contains(row).then_some(Exempt::StartOfDotProduct)
         }
         Change::Late { .. } => None,
     }

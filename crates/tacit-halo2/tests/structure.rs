@@ -122,7 +122,7 @@ fn pinned() -> [(&'static str, Case); 3] {
     [
         ("perceptron 3-4-2", random::perceptron(&[3, 4, 2], 8, 16, 1, 0)),
         ("two batches, products of hidden tensors", systems::batched()),
-        ("requantisation to a range that is no power of two", systems::requant(7, -100, 27)),
+        ("requantisation to a range that is no power of two", systems::requant(7, -100, 30)),
     ]
 }
 

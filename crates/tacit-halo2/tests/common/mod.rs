@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use halo2_proofs::dev::{MockProver, VerifyFailure};
 use halo2curves::bn256::Fr;
+use proptest::prelude::ProptestConfig;
 use tacit_digest::{Domain, Part, Salt};
 use tacit_halo2::prove::{circuit, instance_column};
 use tacit_halo2::{CircuitShape, TacitCircuit};
@@ -133,6 +134,13 @@ pub fn same_cells(a: &TacitCircuit, b: &TacitCircuit) -> bool {
     let (a, b) = (a.sheet(), b.sheet());
     let cells = a.written_cells();
     cells == b.written_cells() && cells.iter().all(|c| a.cell_value(*c) == b.cell_value(*c))
+}
+
+/// As many random cases as `PROPTEST_CASES` asks for, or `usual`.
+pub fn random_cases(usual: u32) -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { usual };
+    ProptestConfig { cases, failure_persistence: None, ..asked }
 }
 
 /// Threads for work that can be split.

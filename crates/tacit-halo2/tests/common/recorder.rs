@@ -1,6 +1,7 @@
 //! Takes down everything that a circuit assigns: what the proving library sees, in a form that a test can question.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use halo2_proofs::circuit::{SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{
@@ -9,7 +10,7 @@ use halo2_proofs::plonk::{
 };
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
-use tacit_halo2::TacitCircuit;
+use tacit_halo2::{Cell, TacitCircuit};
 
 /// An advice or instance cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,6 +105,37 @@ impl Recording {
     /// Whether every selector in the list is on.
     pub fn is_on(&self, selectors: &[usize], row: usize) -> bool {
         selectors.iter().all(|s| self.selectors[*s][row])
+    }
+}
+
+impl Recording {
+    /// Rows on which a gate of such a name is on.
+    pub fn rows_of(&self, named: impl Fn(&str) -> bool) -> Vec<usize> {
+        let gates: Vec<_> = self.polynomials().into_iter().filter(|(name, ..)| named(name)).collect();
+        let rows = 0..self.usable_rows();
+        rows.filter(|row| gates.iter().any(|(_, selectors, _)| self.is_on(selectors, *row))).collect()
+    }
+
+    /// The sets into which copies divide `cells`; instance rows may tie cells together but are not listed.
+    pub fn tied(&self, cells: &[Cell]) -> Vec<Vec<Cell>> {
+        let mut up: BTreeMap<Place, Place> = BTreeMap::new();
+        let root = |up: &BTreeMap<Place, Place>, mut place: Place| {
+            while let Some(next) = up.get(&place) {
+                place = *next;
+            }
+            place
+        };
+        for (a, b) in &self.copies {
+            let (a, b) = (root(&up, *a), root(&up, *b));
+            if a != b {
+                up.insert(a, b);
+            }
+        }
+        let mut sets: BTreeMap<Place, Vec<Cell>> = BTreeMap::new();
+        for cell in cells {
+            sets.entry(root(&up, Place::advice(cell.column, cell.row))).or_default().push(*cell);
+        }
+        sets.into_values().collect()
     }
 }
 

@@ -31,7 +31,7 @@ pub fn all() -> Vec<Case> {
         negative_only(),
     ];
     for shift in [0, 1, 7, 20] {
-        for (lo, hi) in [(-128, 127), (0, 255), (-100, 27), (3, 3)] {
+        for (lo, hi) in [(-128, 127), (0, 255), (-100, 30), (3, 3)] {
             cases.push(requant(shift, lo, hi));
         }
     }
