@@ -44,7 +44,8 @@ pub(crate) struct LanePlan {
     pub(crate) reuses: bool,
 }
 
-/// A matrix goes through the lane when its only uses are as the right operand of contractions, whole and in order.
+/// A matrix goes through the lane when its only uses are as the right operand of contractions, whole, in order, and with
+/// one number of rows.
 pub(crate) fn lane_plan(system: &RelationSystem) -> LanePlan {
     let mut plan = LanePlan::default();
     let mut spoiled = Vec::new();
@@ -58,11 +59,15 @@ pub(crate) fn lane_plan(system: &RelationSystem) -> LanePlan {
             // By identity: a bias may be the very same view of the same matrix, and is another use of it.
             let right = matches!(r, Relation::Contraction { a, c, .. }
                 if std::ptr::eq(c, v) && a.tensor != id && c.axes[0].len == 1 && c.is_identity(spec.len()));
-            if right {
-                plan.owner.entry(id).or_insert(index);
-            } else {
-                spoiled.push(id);
+            // What is bound for one depth is of no use to another.
+            let depth = |index: usize| match &system.relations()[index] {
+                Relation::Contraction { c, .. } => c.axes[1].len,
+                _ => 0,
+            };
+            if right && depth(*plan.owner.entry(id).or_insert(index)) == depth(index) {
+                continue;
             }
+            spoiled.push(id);
         }
     }
     for id in spoiled {

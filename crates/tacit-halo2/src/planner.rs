@@ -1,6 +1,6 @@
 //! Chooses the cheapest shape for a relation system. Deterministic: prover and verifier arrive at the same one.
 
-use tacit_relations::RelationSystem;
+use tacit_relations::{RelationSystem, Segment};
 
 use crate::layout::{Witness, instance_rows, lane_plan, lay_out};
 use crate::shape::{CircuitShape, MAX_K, MIN_K};
@@ -33,12 +33,18 @@ pub fn candidates(system: &RelationSystem) -> Vec<CircuitShape> {
 fn smallest(system: &RelationSystem, slots: usize) -> Option<CircuitShape> {
     let lane = lane_plan(system);
     let instance = instance_rows(system);
+    // Every committed number takes a lookup: no layout is tried that could not hold them.
+    let committed: usize = Segment::COMMITTED
+        .into_iter()
+        .flat_map(|segment| system.segment(segment))
+        .map(|id| system.tensor(id).len())
+        .fold(0, usize::saturating_add);
     let mut counted: Option<(u8, Option<usize>)> = None;
     for k in MIN_K..=MAX_K {
         let limb_bits = (k - 2).min(MAX_LIMB_BITS) as u8;
         let shape =
             CircuitShape { k, slots, limb_bits, lane_width: lane.width, reuses_matrices: lane.reuses };
-        if !slots.is_multiple_of(shape.lane_limbs()) || shape.lane_limbs() > slots {
+        if !slots.is_multiple_of(shape.lane_limbs()) || committed.div_ceil(slots) > shape.usable_rows() {
             continue;
         }
         let rows = match counted {

@@ -27,7 +27,7 @@ use tacit_halo2::{CircuitShape, candidates};
 use tacit_relations::Segment;
 
 /// At least as many as any contraction here has columns.
-const CHALLENGES: usize = 4;
+const CHALLENGES: usize = 6;
 
 type Linear = BTreeMap<usize, Fr>;
 

@@ -13,7 +13,7 @@ use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use tacit_halo2::srs::{SrsPolicy, SrsStore};
 use tacit_halo2::{VerifierKey, plan};
-use tacit_relations::{Relation, Segment, TensorId};
+use tacit_relations::{Relation, RelationSystem, Segment, TensorId, TensorSpec, View};
 
 /// Gates that may read the challenge and what is computed from it.
 const LATE_GATES: [&str; 4] = ["lane", "copied", "dot", "zero"];
@@ -116,6 +116,28 @@ fn a_medical_proof_is_short() {
     println!("{} bytes in {:?}", proof.len(), keyed.case.shape());
     assert_eq!(proof.len(), keyed.verifier.proof_len());
     assert!(proof.len() <= 5_000, "{} bytes", proof.len());
+}
+
+/// A system that no circuit could hold is refused before it is laid out.
+#[test]
+fn what_is_too_large_is_refused_at_once() {
+    let n = 1 << 20;
+    let tensor = |shape: &[usize], segment, width: u8| TensorSpec {
+        shape: shape.to_vec(),
+        bounds: (-1, 1),
+        segment,
+        width,
+        constant: Vec::new(),
+    };
+    let tensors = vec![
+        tensor(&[n], Segment::Input, 2),
+        tensor(&[n, n], Segment::Weights, 2),
+        tensor(&[n], Segment::Witness, 0),
+    ];
+    let (a, c) = (View::whole(TensorId(0), &[1, 1, n]), View::whole(TensorId(1), &[1, n, n]));
+    let relation = Relation::Contraction { a, c, bias: None, y: TensorId(2) };
+    let system = RelationSystem::new(tensors, vec![relation]).expect("well-formed");
+    assert!(plan(&system).is_err());
 }
 
 fn pinned() -> [(&'static str, Case); 3] {

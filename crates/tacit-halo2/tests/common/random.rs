@@ -121,7 +121,9 @@ fn contraction(
     // Half the time against a whole matrix, new or used before.
     let matrix = (b.rng.range(0, 1) == 0).then(|| {
         if !matrices.is_empty() && b.rng.range(0, 1) == 0 {
-            return *pick(b, matrices);
+            let (id, k, n) = *pick(b, matrices);
+            // Sometimes under another shape.
+            return if b.rng.range(0, 2) == 0 { (id, n, k) } else { (id, k, n) };
         }
         let width = b.rng.range(2, 16) as u8;
         let new = (b.weights(&[k, n], width), k, n);

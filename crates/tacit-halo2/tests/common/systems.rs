@@ -10,8 +10,10 @@ pub fn all() -> Vec<Case> {
     let mut cases = vec![
         lane(8, 2, 3),
         lane(12, 2, 2),
+        lane(1, 2, 3),
         rows(),
         twice(),
+        two_shapes(),
         both_witness(),
         batched(),
         padded_operands(),
@@ -70,6 +72,17 @@ pub fn twice() -> Case {
     let y = b.all(y);
     let z = b.requant(y, 3, -16, 15);
     let a = b.shaped(z, &[1, 1, 3]);
+    b.to(Segment::Public).contraction(a, c, None);
+    b.finish()
+}
+
+/// One matrix as two rows of six and as three rows of four.
+pub fn two_shapes() -> Case {
+    let mut b = Builder::new("one matrix under two shapes", 23);
+    let (x, z, w) = (b.input(&[2], 4), b.input(&[3], 4), b.weights(&[2, 6], 5));
+    let (a, c) = (b.shaped(x, &[1, 1, 2]), b.shaped(w, &[1, 2, 6]));
+    b.to(Segment::Public).contraction(a, c, None);
+    let (a, c) = (b.shaped(z, &[1, 1, 3]), b.shaped(w, &[1, 3, 4]));
     b.to(Segment::Public).contraction(a, c, None);
     b.finish()
 }
