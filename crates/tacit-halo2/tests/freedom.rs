@@ -132,7 +132,8 @@ fn freedom(case: &Case, shape: CircuitShape) -> (usize, usize) {
                     }
                     let copy = if phases[column] == 0 { 0 } else { 1 + j };
                     // Later rows have larger numbers, so that every equation is solved for its newest cell.
-                    let next = place.row * 4096 + copy * 512 + place.column;
+                    let column = if place.instance { 511 } else { place.column };
+                    let next = place.row * 4096 + copy * 512 + column;
                     Some(*unknowns.number.entry((copy, place)).or_insert(next))
                 });
                 assert_eq!(dual.value, Fr::ZERO, "{}: gate {name} fails on row {row}", case.name);
