@@ -314,7 +314,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "ID")]
     pub(crate) expect_card: Option<CardId>,
     /// The record must be the one committed to as this
-    #[arg(long, value_name = "COMMITMENT")]
+    #[arg(long, value_name = "COMMITMENT", value_parser = whole_commitment)]
     pub(crate) expect_input: Option<Commitment>,
     /// The proof must have been made for this
     #[arg(long, value_name = "STRING")]
@@ -383,4 +383,13 @@ pub(crate) struct Force {
     /// Replace files that exist
     #[arg(short, long)]
     pub(crate) force: bool,
+}
+
+/// A commitment in full: the short form that is shown to people would match nothing.
+fn whole_commitment(text: &str) -> Result<Commitment, String> {
+    let commitment: Commitment = text.parse().map_err(|e| format!("{e}"))?;
+    if commitment.as_bytes().len() < 32 {
+        return Err("a commitment has at least 64 hexadecimal digits; this is a part of one".to_owned());
+    }
+    Ok(commitment)
 }

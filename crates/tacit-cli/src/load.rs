@@ -14,7 +14,13 @@ use crate::report::{Report, count, plain};
 
 /// The bytes of a file that is `wanted` or of no known kind (its reader will say what is wrong with it).
 fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let bytes = files::read(path, files::MAX_FILE)?;
+    // Cards, proofs and secrets come from others and are small; a model is one's own.
+    let max = match wanted {
+        FileKind::Model => files::MAX_FILE,
+        FileKind::Proof => 96 << 20,
+        _ => 32 << 20,
+    };
+    let bytes = files::read(path, max)?;
     let found = sniff(&bytes);
     if found == wanted || found == FileKind::Unknown {
         return Ok(bytes);

@@ -34,8 +34,11 @@ pub enum CoreError {
     /// A file is already there.
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
+    /// Something other than a regular file stands where a file would be written.
+    #[error("{} is a folder, a link, a pipe or a device, which is never replaced", .0.display())]
+    NotAFile(PathBuf),
     /// A file larger than any of its kind.
-    #[error("{} has {actual} bytes; at most {max} are read", path.display())]
+    #[error("{} has {actual} bytes or more; at most {max} are read", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -123,6 +126,9 @@ pub enum CoreError {
     /// Public weights, and no model to check them with.
     #[error("the claim takes the weights as public, and no model file was given to check them against")]
     NoModel,
+    /// A model to check hidden weights with.
+    #[error("the weights of card {0} are hidden: a model file cannot be checked against it")]
+    UncheckableModel(CardId),
     /// The model file given does not have the committed weights.
     #[error("the model file does not have the weights that the card commits to")]
     WeightsDiffer,
@@ -150,6 +156,13 @@ impl CoreError {
     #[must_use]
     pub fn advice(&self) -> Option<String> {
         Some(match self {
+            Self::NotAFile(_) => "name a regular file, or one that is not there yet".to_owned(),
+            Self::UncheckableModel(_) => "leave out --model".to_owned(),
+            Self::Opening(OpeningMismatch::OtherCard { .. }) => {
+                "use the opening.secret that was written beside the card".to_owned()
+            }
+            Self::WeightsDiffer => "ask the owner for the model file that the card was made with".to_owned(),
+            Self::EngineUnavailable(..) => "use --engine halo2 with a card made for it".to_owned(),
             Self::Exists(_) => "choose another name, or pass --force to replace it".to_owned(),
             Self::MissingSetup { k } => format!(
                 "import a ceremony file with `tacit srs import FILE.ptau --max-k {k}` (power {k} or more), or make one \

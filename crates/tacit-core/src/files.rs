@@ -46,15 +46,18 @@ pub enum Access {
     Secret,
 }
 
-/// Refuses if `path` exists and `force` is not set.
+/// Refuses if `path` exists and `force` is not set, and in any case if it is anything but a regular file: a rename would
+/// put a file in the place of a device, a pipe or a link.
 ///
 /// # Errors
-/// [`CoreError::Exists`].
+/// [`CoreError::Exists`], [`CoreError::NotAFile`].
 pub fn check_absent(path: &Path, force: bool) -> Result<(), CoreError> {
-    if !force && path.symlink_metadata().is_ok() {
-        return Err(CoreError::Exists(path.to_owned()));
+    match path.symlink_metadata() {
+        Err(_) => Ok(()),
+        Ok(found) if !found.is_file() => Err(CoreError::NotAFile(path.to_owned())),
+        Ok(_) if force => Ok(()),
+        Ok(_) => Err(CoreError::Exists(path.to_owned())),
     }
-    Ok(())
 }
 
 /// Writes a file whole or not at all: to a temporary file beside it, synced, then renamed. Makes missing folders.
@@ -113,9 +116,14 @@ mod tests {
         assert!(matches!(read(&path, 2), Err(CoreError::TooLarge { .. })));
         assert!(matches!(read(folder.path(), 2), Err(CoreError::Io { .. })));
         assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 1, "no temporary file is left");
+        assert!(matches!(write(folder.path(), b"x", Access::Public, true), Err(CoreError::NotAFile(_))));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            assert!(matches!(write(&link, b"x", Access::Public, true), Err(CoreError::NotAFile(_))));
+            assert_eq!(&**read(&path, 3).unwrap(), b"two", "what the link points to is untouched");
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }

@@ -86,7 +86,7 @@ fn check_public_weights(bundle: &Bundle, card: &Card, model: Option<&Model>) -> 
     };
     let engine = bundle.claim().engine;
     let CardWeights::Public { salts } = card.weights() else {
-        return Err(CoreError::Claim(tacit_claim::ClaimMismatch::WeightsHidden));
+        return Err(CoreError::UncheckableModel(card.id()));
     };
     let salt = salts.get(&engine).ok_or(CoreError::WeightsDiffer)?;
     if model.architecture().digest() != card.architecture_digest()
@@ -123,13 +123,21 @@ fn check_proof(
     match under(SrsPolicy::NoDev) {
         Ok(origin) => Ok(origin),
         Err(CoreError::OnlyDevSetup { .. } | CoreError::MissingSetup { .. }) if allow_dev => {
-            under(SrsPolicy::AllowDev)
+            under(SrsPolicy::AllowDev).map_err(|e| match e {
+                CoreError::DoesNotHold(reason) => CoreError::DoesNotHold(elsewhere(reason)),
+                other => other,
+            })
         }
-        Err(e @ CoreError::DoesNotHold(_)) => match dev() {
+        Err(CoreError::DoesNotHold(reason)) => match dev() {
             Some(origin) if allow_dev => Ok(origin),
             Some(_) => Err(CoreError::DevSetup),
-            None => Err(e),
+            None => Err(CoreError::DoesNotHold(elsewhere(reason))),
         },
         Err(e) => Err(e),
     }
+}
+
+/// A proof made under a setup that the verifier does not have looks like any other that does not hold.
+fn elsewhere(reason: String) -> String {
+    format!("{reason}, or it was made under a setup that is not installed here")
 }

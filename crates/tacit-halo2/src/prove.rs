@@ -225,7 +225,8 @@ pub fn verify(
     if proof.len() != key.proof_len() {
         return Err(Refused::Malformed(format!("it has {} bytes, not {}", proof.len(), key.proof_len())));
     }
-    let instance = instance_column(statement)?;
+    let instance = instance(statement)
+        .ok_or_else(|| Refused::Malformed("a commitment of its claim is none of this engine".to_owned()))?;
     let mut transcript = CanonicalRead::new(proof);
     // The library returns errors for bad proofs; the fence is for what it does not foresee.
     let outcome = catch_unwind(AssertUnwindSafe(|| {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use tacit_claim::{ClaimKind, Inference, InputClaim, OutputClaim};
 use tacit_core::{Expectations, verify};
 
 use crate::args::Verify;
@@ -10,7 +11,7 @@ use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
 use crate::progress::Spinner;
-use crate::report::{GOOD, LOUD, PLAIN, Report};
+use crate::report::{GOOD, PLAIN, Report};
 
 pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     let card = load::card(&args.card)?;
@@ -39,10 +40,13 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     report.field("setup", verdict.setup.to_string());
     report.field("verified in", format!("{:.0} ms", seconds * 1000.0));
     if verdict.setup.is_unsafe_dev() {
-        report.line(
-            LOUD,
-            "UNSAFE DEVELOPMENT SETUP: anybody can forge such a proof; it proves nothing to anybody.",
-        );
+        report.warn("UNSAFE DEVELOPMENT SETUP: anybody can forge such a proof; it proves nothing to anybody");
+    }
+    if let Some(commitment) = claim.input_commitment() {
+        report.field("record", commitment.to_string());
+        if args.expect_input.is_none() {
+            report.note("is that the record you mean? Pin its commitment with --expect-input");
+        }
     }
     if args.expect_card.is_none() {
         report.note(format!("is {} the card you were told of? Pin it with --expect-card", card.id()));
@@ -58,6 +62,11 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     report.set("engine", claim.engine.name());
     report.set("context", claim.context.as_str());
     report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
+    let ClaimKind::Inference(Inference { input, output, .. }) = &claim.kind;
+    let record = if let InputClaim::Revealed { record } = input { Some(record.clone()) } else { None };
+    report.set("record", record);
+    let commitment = if let OutputClaim::Hidden { commitment } = output { Some(commitment) } else { None };
+    report.set("output_commitment", commitment.map(ToString::to_string));
     report.set("output_values", claim.output_values().map(<[i64]>::to_vec));
     let architecture = card.architecture();
     let class = claim.output_values().and_then(|v| architecture.predicted_class(v));
