@@ -14,7 +14,7 @@ pub const LOWERING_VERSION: u32 = 1;
 
 /// Bounds of every value stay below this magnitude.
 const MAX_BOUND: i128 = 1 << 60;
-/// Largest number of elements of one value or parameter.
+/// Largest number of elements of one value or parameter, and of all of them together.
 const MAX_ELEMENTS: usize = 1 << 28;
 /// Largest number of nodes or parameters.
 const MAX_NODES: usize = 1 << 16;
@@ -236,6 +236,11 @@ impl Architecture {
             // The check above keeps both within an i64.
             values.push((shape, ValueBounds { lo: lo as i64, hi: hi as i64 }));
         }
+        let sizes =
+            values.iter().map(|(s, _)| s.iter().product()).chain(self.params.iter().map(ParamSpec::len));
+        if sizes.fold(0usize, |sum, n: usize| sum.saturating_add(n)) > MAX_ELEMENTS {
+            return Err(E::Size);
+        }
         let outputs = values.last().map_or(0, |(s, _)| s.iter().product());
         let classes = self.schema.classes.len();
         if classes != 0 && classes != outputs && !(classes == 2 && outputs == 1) {
@@ -423,8 +428,10 @@ pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
 /// Which rule an architecture breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArchitectureError {
-    /// No node, too many, or an absurd output exponent.
-    #[error("the model has no operator, more than {MAX_NODES}, or an output scale out of range")]
+    /// No node, too many nodes or elements, or an absurd output exponent.
+    #[error(
+        "the model has no operator, more than {MAX_NODES}, too many elements, or an output scale out of range"
+    )]
     Size,
     /// A parameter with an empty or overlarge shape or a width outside 2..=40.
     #[error("parameter {0} has an unusable shape or width")]

@@ -94,7 +94,7 @@ pub enum SystemError {
     #[error("tensor {0} is defined twice, read before it is defined, or never defined")]
     Order(usize),
     /// Magnitudes too large to be exact.
-    #[error("tensor {0} could reach 2^62")]
+    #[error("tensor {0} could reach a magnitude that is not exact")]
     Magnitude(usize),
 }
 
@@ -153,10 +153,48 @@ impl RelationSystem {
                 return Err(E::Order(y.0 as usize));
             }
         }
-        match defined.iter().position(|d| !d) {
-            Some(i) => Err(E::Order(i)),
-            None => Ok(system),
+        if let Some(i) = defined.iter().position(|d| !d) {
+            return Err(E::Order(i));
         }
+        system.check_magnitudes()?;
+        Ok(system)
+    }
+
+    /// Interval arithmetic from what engines really enforce: widths of committed tensors, values of constants, bounds of
+    /// public ones. Declared bounds of results are not trusted: whatever a prover does, every result stays far below a
+    /// 254-bit field, so that equations in the field are equations over the integers.
+    fn check_magnitudes(&self) -> Result<(), SystemError> {
+        const FAR_BELOW: i128 = 1 << 100;
+        let mut reach: Vec<i128> = self
+            .tensors
+            .iter()
+            .map(|t| match t.segment {
+                Segment::Constant | Segment::Public => i128::from(t.bounds.0).abs().max(t.bounds.1.into()),
+                Segment::Weights | Segment::Input => 1 << (t.width - 1),
+                Segment::Output | Segment::Witness => 0,
+            })
+            .collect();
+        for r in &self.relations {
+            let of = |v: &View| reach[v.tensor.0 as usize];
+            let result = match r {
+                Relation::Contraction { a, c, bias, .. } => of(a)
+                    .checked_mul(of(c))
+                    .and_then(|p| p.checked_mul(a.axes[2].len as i128))
+                    .and_then(|p| p.checked_add(bias.as_ref().map_or(0, of))),
+                Relation::Affine { terms, offset, .. } => {
+                    terms.iter().try_fold(i128::from(*offset).abs(), |sum, (coefficient, v)| {
+                        sum.checked_add(of(v).checked_mul(i128::from(*coefficient).abs())?)
+                    })
+                }
+                Relation::Product { a, c, .. } => of(a).checked_mul(of(c)),
+                Relation::Requant { lo, hi, .. } => Some(i128::from(*lo).abs().max(i128::from(*hi).abs())),
+                Relation::Range { .. } => continue,
+            };
+            let Some(y) = r.result() else { continue };
+            let result = result.filter(|m| *m < FAR_BELOW).ok_or(SystemError::Magnitude(y.0 as usize))?;
+            reach[y.0 as usize] = result;
+        }
+        Ok(())
     }
 
     fn fits(&self, r: &Relation) -> bool {

@@ -63,3 +63,23 @@ proptest! {
         }
     }
 }
+
+/// Whatever bounds a system declares, magnitudes follow from widths.
+#[test]
+fn magnitudes_are_not_taken_on_trust() {
+    use tacit_relations::{RelationSystem, SystemError, TensorSpec, View};
+    let tensor =
+        |segment, width| TensorSpec { shape: vec![1], bounds: (0, 1), segment, width, constant: vec![] };
+    let square = |from: u32, y: u32| {
+        let v = View::whole(TensorId(from), &[1]);
+        Relation::Product { a: v.clone(), c: v, y: TensorId(y) }
+    };
+    let tensors = |n: usize| {
+        let mut all = vec![tensor(Segment::Input, 40)];
+        all.resize(n, tensor(Segment::Witness, 0));
+        all
+    };
+    assert!(RelationSystem::new(tensors(2), vec![square(0, 1)]).is_ok());
+    let refused = RelationSystem::new(tensors(3), vec![square(0, 1), square(1, 2)]);
+    assert_eq!(refused.unwrap_err(), SystemError::Magnitude(2));
+}
