@@ -3,7 +3,7 @@
 use tacit_claim::EngineId;
 use tacit_core::srs::StoreError;
 use tacit_core::{CoreError, Outcome};
-use tacit_data::{DataError, Problem};
+use tacit_data::{CellProblem, DataError, Problem};
 use tacit_onnx::OnnxError;
 
 /// The claim does not hold.
@@ -66,6 +66,9 @@ impl From<DataError> for Failure {
             Problem::RowNotChosen { .. } | Problem::NoSuchRow { .. } => {
                 Some("choose the record with --row N, counted from 0".to_owned())
             }
+            Problem::Cell { problem: CellProblem::Missing | CellProblem::NotANumber, range: Some(_), .. } => {
+                Some("write a number there".to_owned())
+            }
             Problem::Cell { range: Some(_), .. } => {
                 Some("correct the record, or use a model whose schema declares a wider range".to_owned())
             }
@@ -80,7 +83,10 @@ impl From<DataError> for Failure {
             Problem::Label { .. } | Problem::NoClasses(_) => {
                 Some("pass the schema whose classes are those of the labels with --schema".to_owned())
             }
-            _ => None,
+            _ => Some(
+                "data files are CSV with a header row and commas, .npy, .npz (arrays X and y) or JSON; check the file"
+                    .to_owned(),
+            ),
         };
         Self { advice, ..Self::new(e.to_string()) }
     }
@@ -138,7 +144,7 @@ fn io_advice(e: &std::io::Error) -> Option<String> {
             E::NotFound => "check the path",
             E::PermissionDenied => "check who may read or write there",
             E::StorageFull => "free some space",
-            _ => return None,
+            _ => "check that it is a regular file that can be used for this",
         }
         .to_owned(),
     )

@@ -97,10 +97,25 @@ pub(crate) fn record(
     report: &mut Report,
 ) -> Result<Vec<i64>, Failure> {
     let options = ReadOptions { out_of_range: OutOfRangePolicy::Refuse, rows: RowChoice::One(row) };
-    let mut records = read_records(path, schema, None, &options)?;
+    let mut records =
+        read_records(path, schema, None, &options).map_err(|e| not_data(path).unwrap_or(e.into()))?;
     tell(&records, report);
     report.set("record_source", plain(&records.source));
     records.rows.pop().ok_or_else(|| unusable(path, "holds no records"))
+}
+
+/// The failure of a file that is one of Tacit's own and was given as data.
+fn not_data(path: &Path) -> Option<Failure> {
+    let found = sniff(&files::read(path, 32 << 20).ok()?);
+    if matches!(found, FileKind::Unknown | FileKind::Onnx) {
+        return None;
+    }
+    let failure =
+        Failure::new(format!("{}: expected records, found a file of the kind `{found}`", path.display()));
+    Some(match found {
+        FileKind::InputOpening => failure.advise("pass it with --input-opening"),
+        _ => failure.advise("check the order of the arguments and the names of the files"),
+    })
 }
 
 /// Says what reading left out or changed.

@@ -143,6 +143,20 @@ fn unusable_files_are_named() {
     place.tacit("predict diagnosis.tacit --input none.csv", &[]).fails(2, &["none.csv: ", "check the path"]);
     place.tacit("srs import none.ptau", &[]).fails(2, &["none.ptau: "]);
     // Files of another kind.
+    place
+        .tacit("commit-input --card card.json --input record.secret -o new.secret", &[])
+        .fails(2, &["expected records, found a file of the kind", "--input-opening"]);
+    // What is no regular file is never replaced, with --force or without.
+    place
+        .tacit("commit-input --card card.json --input {} --row 0 -o . --force", &[test])
+        .fails(2, &["never replaced"]);
+    // Hidden weights cannot be compared with a file, and a part of a commitment is none.
+    place
+        .tacit("verify answer.proof --card card.json --allow-dev-srs --model diagnosis.tacit", &[])
+        .fails(2, &["hidden", "leave out --model"]);
+    place
+        .tacit("verify answer.proof --card card.json --expect-input 9ed3349e07c65069", &[])
+        .fails(2, &["64 hexadecimal digits"]);
     prove("card.json", "opening.secret", "record.secret")
         .fails(2, &["card.json: expected", "`quantised model`, found `card`"]);
     prove("diagnosis.tacit", "record.secret", "record.secret")
