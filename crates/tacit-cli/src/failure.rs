@@ -1,6 +1,5 @@
 //! What went wrong and what to do next, with the exit code that it means.
 
-use tacit_claim::EngineId;
 use tacit_core::srs::StoreError;
 use tacit_core::{CoreError, Outcome};
 use tacit_data::{CellProblem, DataError, Problem};
@@ -50,9 +49,6 @@ impl From<CoreError> for Failure {
         };
         let advice = e.advice().or_else(|| match &e {
             CoreError::Io { source, .. } => io_advice(source),
-            CoreError::EngineUnavailable(EngineId::Sumcheck, _) => {
-                Some("use --engine halo2, which is the default".to_owned())
-            }
             _ => None,
         });
         Self { message: e.to_string(), advice, code }

@@ -61,10 +61,7 @@ pub fn commit(
                 });
             }
             EngineId::Sumcheck => {
-                return Err(CoreError::EngineUnavailable(
-                    *engine,
-                    "this version has only the halo2 engine".to_owned(),
-                ));
+                return Err(CoreError::not_built(*engine));
             }
         }
         salts.insert(*engine, salt);
@@ -134,7 +131,7 @@ fn packing(architecture: &Architecture) -> Result<RelationSystem, CoreError> {
 }
 
 /// The engine's commitment to one segment's tensors.
-pub(crate) fn segment(
+fn segment(
     system: &RelationSystem,
     segment: Segment,
     tensors: &[&[i64]],
@@ -152,6 +149,15 @@ pub(crate) fn weights(model: &Model, salt: &SaltBytes) -> Result<Commitment, Cor
     segment(&packing(model.architecture())?, Segment::Weights, &tensors, salt)
 }
 
+/// The halo2 engine's commitment to an answer.
+pub(crate) fn output(
+    architecture: &Architecture,
+    output: &[i64],
+    salt: &SaltBytes,
+) -> Result<Commitment, CoreError> {
+    segment(&packing(architecture)?, Segment::Output, &[output], salt)
+}
+
 /// An engine's commitment to a record.
 pub(crate) fn input(
     architecture: &Architecture,
@@ -161,8 +167,6 @@ pub(crate) fn input(
 ) -> Result<Commitment, CoreError> {
     match engine {
         EngineId::Halo2 => segment(&packing(architecture)?, Segment::Input, &[record], salt),
-        EngineId::Sumcheck => {
-            Err(CoreError::EngineUnavailable(engine, "this version has only the halo2 engine".to_owned()))
-        }
+        EngineId::Sumcheck => Err(CoreError::not_built(engine)),
     }
 }

@@ -138,6 +138,11 @@ pub enum CoreError {
 }
 
 impl CoreError {
+    /// The engine is not in this build.
+    pub(crate) fn not_built(engine: EngineId) -> Self {
+        Self::EngineUnavailable(engine, "this version has only the halo2 engine".to_owned())
+    }
+
     /// What it means.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

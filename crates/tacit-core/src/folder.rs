@@ -35,9 +35,7 @@ impl DataFolder {
     pub(crate) fn engine(&self, engine: EngineId, policy: SrsPolicy) -> Result<Halo2Engine, CoreError> {
         match engine {
             EngineId::Halo2 => Ok(Halo2Engine::open(&self.0, policy)),
-            EngineId::Sumcheck => {
-                Err(CoreError::EngineUnavailable(engine, "this version has only the halo2 engine".to_owned()))
-            }
+            EngineId::Sumcheck => Err(CoreError::not_built(engine)),
         }
     }
 }

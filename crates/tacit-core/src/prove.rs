@@ -9,7 +9,7 @@ use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
 use tacit_model::Model;
 use tacit_relations::{Assignment, Engine as _, Opening, Openings, Progress, Refused, Segment, trace};
 
-use crate::commit::{fresh_salt, input, public_commitment, segment, weights};
+use crate::commit::{self, fresh_salt, input, public_commitment, weights};
 use crate::error::CoreError;
 use crate::folder::DataFolder;
 use crate::statement::{output_tensor, statement, weights_commitment};
@@ -79,9 +79,10 @@ pub fn prove_inference(
     progress: &dyn Progress,
 ) -> Result<Proved, CoreError> {
     let (card, model) = (request.card, request.model);
+    let committed = weights_commitment(card, request.engine)?;
     let weights_salt = weights_salt(request)?;
     if model.architecture().digest() != card.architecture_digest()
-        || weights(model, &weights_salt)? != weights_commitment(card, request.engine)?
+        || weights(model, &weights_salt)? != committed
     {
         return Err(CoreError::OtherModel(card.id()));
     }
@@ -113,15 +114,7 @@ pub fn prove_inference(
     let output_claim = match &output_salt {
         None => OutputClaim::Public { values: output.clone() },
         Some(salt) => {
-            let system = tacit_relations::lower_inference(
-                card.architecture(),
-                tacit_relations::Inference {
-                    samples: 1,
-                    input: tacit_relations::Visibility::Hidden,
-                    output: tacit_relations::Visibility::Hidden,
-                },
-            )?;
-            let commitment = segment(&system, Segment::Output, &[&output], salt)?;
+            let commitment = commit::output(card.architecture(), &output, salt)?;
             openings.insert(Segment::Output, Opening(*salt.expose()));
             OutputClaim::Hidden { commitment: public_commitment(commitment)? }
         }
@@ -152,15 +145,10 @@ pub fn prove_inference(
     Ok(Proved { bundle: Bundle::new(claim, proof)?, output, output_salt, setup })
 }
 
-/// The salt of the card's commitment: from the opening, or from the card where the weights are public.
+/// The salt of the card's commitment under the request's engine, which the card has: from the opening, or from the card where
+/// the weights are public.
 fn weights_salt(request: &ProveInference<'_>) -> Result<SaltBytes, CoreError> {
     let (card, engine) = (request.card, request.engine);
-    if card.commitments().get(engine).is_none() {
-        return Err(CoreError::EngineUnavailable(
-            engine,
-            format!("card {} was not made for it", card.id().short()),
-        ));
-    }
     if let Some(opening) = request.opening {
         opening.check_against(card)?;
         return Ok(opening.salts[&engine].clone());

@@ -157,8 +157,10 @@ pub fn evaluate(
     Ok(Evaluation { values })
 }
 
-/// Flat index into a tensor of shape `from` of the element that broadcasts to flat index `i` of shape `to`.
-fn broadcast_index(i: usize, to: &[usize], from: &[usize]) -> usize {
+/// Flat index into a row-major tensor of shape `from` of the element that broadcasts to flat index `i` of shape `to` (NumPy's
+/// rule; the shapes must broadcast).
+#[must_use]
+pub fn broadcast_index(i: usize, to: &[usize], from: &[usize]) -> usize {
     let mut rest = i;
     let mut stride = 1;
     let mut at = 0;

@@ -22,7 +22,7 @@ pub use architecture::{
     Operand, OutputScale, ParamId, ParamSpec, ValueBounds, WeightsError, broadcast_shapes,
 };
 pub use decimal::{DecimalError, format_decimal, parse_decimal};
-pub use evaluate::{Evaluation, EvaluationError, evaluate};
+pub use evaluate::{Evaluation, EvaluationError, broadcast_index, evaluate};
 pub use file::{Model, ModelFileError, Weights};
 pub use fixed::{requantise, round_half_up_shift, signed_width};
 pub use schema::{Class, Feature, Schema, SchemaError};

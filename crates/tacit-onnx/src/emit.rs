@@ -1,6 +1,6 @@
 //! From the folded float graph to integer operators.
 
-use tacit_model::{Node, NodeId, Op, Operand, ParamId, ParamSpec, requantise};
+use tacit_model::{Node, NodeId, Op, Operand, ParamId, ParamSpec, broadcast_index, requantise};
 
 use crate::QuantiseOptions;
 use crate::calibration::Calibration;
@@ -9,7 +9,7 @@ use crate::graph::{FloatGraph, FloatNode, FloatOp, ValueId, mat_mul};
 use crate::normalise::InputStep;
 use crate::report::LayerReport;
 use crate::rounding::{Layer, Rounded, exp2, fitting_exponent};
-use crate::tensor::{Tensor, broadcast_index, transpose_map};
+use crate::tensor::{Tensor, transpose_map};
 
 /// Widest difference of scales that a sum bridges by a public coefficient.
 const MAX_SUM_GAP: i32 = 20;

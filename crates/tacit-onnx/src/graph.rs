@@ -1,8 +1,8 @@
 //! The float graph: what an ONNX file computes for one sample, in `f64`, with every constant resolved.
 
-use tacit_model::broadcast_shapes;
+use tacit_model::{broadcast_index, broadcast_shapes};
 
-use crate::tensor::{Tensor, broadcast_index, transpose_map};
+use crate::tensor::{Tensor, transpose_map};
 
 /// Index of a node of a [`FloatGraph`]; also names its value.
 pub(crate) type ValueId = usize;

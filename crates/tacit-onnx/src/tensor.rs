@@ -1,6 +1,6 @@
 //! Row-major `f64` tensors: the constants of the float graph.
 
-use tacit_model::broadcast_shapes;
+use tacit_model::{broadcast_index, broadcast_shapes};
 
 /// A constant tensor. `data.len()` is the product of `shape`; an empty shape is a scalar.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,24 +106,6 @@ pub(crate) fn transpose_map(shape: &[usize], perm: &[usize]) -> Vec<usize> {
             source
         })
         .collect()
-}
-
-/// Flat index into a tensor of shape `from` of the element that broadcasts to flat index `i` of shape `to`.
-pub(crate) fn broadcast_index(i: usize, to: &[usize], from: &[usize]) -> usize {
-    let mut rest = i;
-    let mut stride = 1;
-    let mut at = 0;
-    for axis in (0..to.len()).rev() {
-        let coordinate = rest % to[axis];
-        rest /= to[axis];
-        if let Some(own) = (axis + from.len()).checked_sub(to.len()) {
-            if from[own] != 1 {
-                at += coordinate * stride;
-            }
-            stride *= from[own];
-        }
-    }
-    at
 }
 
 #[cfg(test)]
