@@ -33,7 +33,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tacit-claim", &["tacit-model", "tacit-digest"]),
     ("tacit-relations", &["tacit-model", "tacit-digest", "tacit-claim"]),
     ("tacit-halo2", &["tacit-model", "tacit-digest", "tacit-claim", "tacit-relations"]),
-    ("tacit-core", &["tacit-model", "tacit-digest", "tacit-claim", "tacit-relations", "tacit-halo2"]),
+    ("tacit-sumcheck", &["tacit-model", "tacit-digest", "tacit-claim", "tacit-relations"]),
+    (
+        "tacit-core",
+        &["tacit-model", "tacit-digest", "tacit-claim", "tacit-relations", "tacit-halo2", "tacit-sumcheck"],
+    ),
     ("tacit-onnx", &["tacit-model"]),
     ("tacit-data", &["tacit-model"]),
 ];

@@ -1,0 +1,8 @@
+//! The sumcheck engine: transparent, zero-knowledge proofs of relation systems.
+//!
+//! Multilinear polynomials, Pedersen–Hyrax commitments over Grumpkin, sum-check with committed messages, logup for
+//! ranges and tables. Needs no setup.
+
+mod engine;
+
+pub use engine::{PROTOCOL_VERSION, SumcheckEngine};
