@@ -4,5 +4,9 @@
 //! ranges and tables. Needs no setup.
 
 mod engine;
+mod group;
+mod hyrax;
+mod pedersen;
+mod wide;
 
 pub use engine::{PROTOCOL_VERSION, SumcheckEngine};
