@@ -29,9 +29,31 @@ use crate::shape::CircuitShape;
 use crate::sheet::{Cell, Ranged, Sheet};
 
 /// Why a system cannot be laid out in a shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the limbs of some requantisation do not fit a row of this shape")]
-pub(crate) struct DoesNotFit;
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LayoutError {
+    #[error("the limbs of some requantisation do not fit a row of this shape")]
+    DoesNotFit,
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+}
+
+/// A kind of relation that has no chip.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the halo2 engine cannot prove {0} yet: use --engine sumcheck")]
+pub struct Unsupported(pub &'static str);
+
+/// Whether every relation has a chip.
+pub(crate) fn supported(system: &RelationSystem) -> Result<(), Unsupported> {
+    system.relations().iter().try_for_each(|r| match r {
+        Relation::Contraction { .. }
+        | Relation::Affine { .. }
+        | Relation::Product { .. }
+        | Relation::Requant { .. }
+        | Relation::Range { .. } => Ok(()),
+        // `Relation` is open for more kinds; an unknown one must not be skipped.
+        other => Err(Unsupported(other.kind())),
+    })
+}
 
 /// Which tensors go through the weight lane, and the contraction that owns each.
 #[derive(Debug, Clone, Default)]
@@ -127,7 +149,7 @@ pub(crate) fn lay_out(
     shape: CircuitShape,
     witness: &Witness<'_>,
     dry: bool,
-) -> Result<Sheet, DoesNotFit> {
+) -> Result<Sheet, LayoutError> {
     let mut layout = Layout {
         system,
         plan: lane_plan(system),
@@ -265,7 +287,7 @@ impl Layout<'_> {
         }
     }
 
-    fn relations(&mut self) -> Result<(), DoesNotFit> {
+    fn relations(&mut self) -> Result<(), LayoutError> {
         for r in self.system.relations() {
             match r {
                 Relation::Contraction { .. } => {}
@@ -283,7 +305,7 @@ impl Layout<'_> {
                     }
                 }
                 // `Relation` is open for more kinds; an unknown one must not be skipped.
-                other => unreachable!("the halo2 engine has no chip for {}", other.kind()),
+                other => return Err(Unsupported(other.kind()).into()),
             }
         }
         Ok(())
@@ -341,9 +363,9 @@ impl Layout<'_> {
         self.homes[y.0 as usize] = Some(cells);
     }
 
-    fn requant(&mut self, x: &View, rule: Requant, y: TensorId) -> Result<(), DoesNotFit> {
+    fn requant(&mut self, x: &View, rule: Requant, y: TensorId) -> Result<(), LayoutError> {
         if !rule.fits(&self.sheet) {
-            return Err(DoesNotFit);
+            return Err(LayoutError::DoesNotFit);
         }
         let source = self.system.tensor(x.tensor);
         // The first requantisation of a whole contraction's result makes that result's cells.

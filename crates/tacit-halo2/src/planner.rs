@@ -2,7 +2,7 @@
 
 use tacit_relations::{RelationSystem, Segment};
 
-use crate::layout::{Witness, instance_rows, lane_plan, lay_out};
+use crate::layout::{Unsupported, Witness, instance_rows, lane_plan, lay_out, supported};
 use crate::shape::{CircuitShape, MAX_K, MIN_K};
 
 /// Lookups per row that are tried.
@@ -10,20 +10,27 @@ const SLOTS: [usize; 6] = [2, 3, 4, 5, 6, 8];
 /// Limbs wider than this make the table, not the rows, decide `k`.
 const MAX_LIMB_BITS: u32 = 12;
 
-/// The system needs more rows than the largest circuit has.
+/// Why there is no circuit for a system.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the model needs a circuit of more than 2^{MAX_K} rows; the halo2 engine is for smaller models")]
-pub struct TooLarge;
+pub enum PlanError {
+    /// The system needs more rows than the largest circuit has.
+    #[error("the model needs a circuit of more than 2^{MAX_K} rows; the halo2 engine is for smaller models")]
+    TooLarge,
+    /// A relation that this engine has no chip for.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+}
 
 /// The cheapest shape for `system`.
 ///
 /// # Errors
-/// [`TooLarge`].
-pub fn plan(system: &RelationSystem) -> Result<CircuitShape, TooLarge> {
-    candidates(system).into_iter().min_by_key(|shape| cost(*shape)).ok_or(TooLarge)
+/// [`PlanError`].
+pub fn plan(system: &RelationSystem) -> Result<CircuitShape, PlanError> {
+    supported(system)?;
+    candidates(system).into_iter().min_by_key(|shape| cost(*shape)).ok_or(PlanError::TooLarge)
 }
 
-/// The smallest circuit for each number of lookups per row.
+/// The smallest circuit for each number of lookups per row; none for a system that this engine cannot prove.
 #[must_use]
 pub fn candidates(system: &RelationSystem) -> Vec<CircuitShape> {
     SLOTS.into_iter().filter_map(|slots| smallest(system, slots)).collect()

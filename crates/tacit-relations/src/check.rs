@@ -58,10 +58,15 @@ pub fn check(system: &RelationSystem, trace: &Trace) -> Result<(), Violation> {
     for (index, r) in system.relations().iter().enumerate() {
         let broken = match r {
             Relation::Range { x, lo, hi } => {
-                (0..x.len()).position(|i| !(*lo..=*hi).contains(&r.element(&trace.values, i)))
+                let shown = x.elements(trace.tensor(x.tensor));
+                shown.iter().position(|v| !(*lo..=*hi).contains(v))
             }
             _ => r.result().and_then(|y| {
-                trace.tensor(y).iter().enumerate().position(|(i, v)| r.element(&trace.values, i) != *v)
+                let given = trace.tensor(y);
+                let right = r.evaluate(&trace.values, given.len());
+                let differs = given.iter().zip(&right).position(|(g, r)| g != r);
+                // A table has no result for an operand off its domain.
+                differs.or((right.len() < given.len()).then_some(right.len()))
             }),
         };
         if let Some(element) = broken {

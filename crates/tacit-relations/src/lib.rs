@@ -11,6 +11,7 @@
 
 mod check;
 mod engine;
+mod evaluate;
 mod lower;
 mod relation;
 mod system;

@@ -58,6 +58,31 @@ pub enum Relation {
         /// Largest allowed value.
         hi: i64,
     },
+    /// `y = values[x - first]` elementwise; `x` must lie in the table's domain `first .. first + values.len()`.
+    Table {
+        /// Operand, as many elements as `y`.
+        x: View,
+        /// Smallest value of the domain.
+        first: i64,
+        /// Results over the domain, in order.
+        values: std::sync::Arc<[i64]>,
+        /// Result.
+        y: TensorId,
+    },
+    /// `y` = maximum of `x` over its last axis. Padding is a zero like any other.
+    Max {
+        /// Operand, at least one axis; `y` has as many elements as its other axes.
+        x: View,
+        /// Result.
+        y: TensorId,
+    },
+    /// One-hot selector of the maximum of `x` over its last axis; the lowest index wins a tie.
+    ArgMax {
+        /// Operand, at least one axis, as many elements as `y`.
+        x: View,
+        /// Result: a one where the maximum is, zeros elsewhere.
+        y: TensorId,
+    },
 }
 
 impl Relation {
@@ -70,6 +95,9 @@ impl Relation {
             Self::Product { .. } => "Product",
             Self::Requant { .. } => "Requant",
             Self::Range { .. } => "Range",
+            Self::Table { .. } => "Table",
+            Self::Max { .. } => "Max",
+            Self::ArgMax { .. } => "ArgMax",
         }
     }
 
@@ -80,7 +108,10 @@ impl Relation {
             Self::Contraction { y, .. }
             | Self::Affine { y, .. }
             | Self::Product { y, .. }
-            | Self::Requant { y, .. } => Some(*y),
+            | Self::Requant { y, .. }
+            | Self::Table { y, .. }
+            | Self::Max { y, .. }
+            | Self::ArgMax { y, .. } => Some(*y),
             Self::Range { .. } => None,
         }
     }
@@ -94,7 +125,11 @@ impl Relation {
             }
             Self::Affine { terms, .. } => terms.iter().map(|(_, v)| v).collect(),
             Self::Product { a, c, .. } => vec![a, c],
-            Self::Requant { x, .. } | Self::Range { x, .. } => vec![x],
+            Self::Requant { x, .. }
+            | Self::Range { x, .. }
+            | Self::Table { x, .. }
+            | Self::Max { x, .. }
+            | Self::ArgMax { x, .. } => vec![x],
         }
     }
 }

@@ -69,6 +69,9 @@ pub struct Part {
     pub tensors: Vec<TensorId>,
 }
 
+/// Most entries of a table.
+const MAX_TABLE: usize = 1 << 20;
+
 /// Relations over tensors: what a proof proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelationSystem {
@@ -188,6 +191,9 @@ impl RelationSystem {
                 }
                 Relation::Product { a, c, .. } => of(a).checked_mul(of(c)),
                 Relation::Requant { lo, hi, .. } => Some(i128::from(*lo).abs().max(i128::from(*hi).abs())),
+                Relation::Table { values, .. } => values.iter().map(|v| i128::from(*v).abs()).max(),
+                Relation::Max { x, .. } => Some(of(x)),
+                Relation::ArgMax { .. } => Some(1),
                 Relation::Range { .. } => continue,
             };
             let Some(y) = r.result() else { continue };
@@ -203,8 +209,11 @@ impl RelationSystem {
         else {
             return false;
         };
-        let views_ok = r.operands().into_iter().all(view_ok);
-        let shape_ok = match r {
+        // First of all: lengths of other views could overflow.
+        if !r.operands().into_iter().all(view_ok) {
+            return false;
+        }
+        match r {
             Relation::Contraction { a, c, bias, .. } => {
                 let ([ab, am, ak], [cb, ck, cn]) = (&a.axes[..], &c.axes[..]) else { return false };
                 ab.len == cb.len
@@ -218,8 +227,16 @@ impl RelationSystem {
                 x.len() == y_len && *shift <= 60 && lo <= hi && *lo > -(1 << 60) && *hi < 1 << 60
             }
             Relation::Range { lo, hi, .. } => lo <= hi,
-        };
-        views_ok && shape_ok
+            Relation::Table { x, first, values, .. } => {
+                let moderate = |v: &i64| v.unsigned_abs() < 1 << 60;
+                x.len() == y_len
+                    && (1..=MAX_TABLE).contains(&values.len())
+                    && moderate(first)
+                    && values.iter().all(moderate)
+            }
+            Relation::Max { x, .. } => x.axes.last().is_some_and(|last| y_len * last.len == x.len()),
+            Relation::ArgMax { x, .. } => !x.axes.is_empty() && x.len() == y_len,
+        }
     }
 
     /// Every tensor.

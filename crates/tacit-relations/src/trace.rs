@@ -69,12 +69,20 @@ pub enum TraceError {
         /// Element index.
         element: usize,
     },
+    /// An operand of a table outside its domain. The value is not shown.
+    #[error("relation {relation}: element {element} lies outside the table's domain")]
+    Domain {
+        /// Index of the relation.
+        relation: usize,
+        /// Element index of its operand.
+        element: usize,
+    },
 }
 
 /// Computes every tensor from `given`.
 ///
 /// # Errors
-/// [`TraceError`] when `given` does not fit the system's shapes and bounds.
+/// [`TraceError`] when `given` does not fit the system's shapes and bounds, or leads out of a table's domain.
 pub fn trace(system: &RelationSystem, given: &Assignment) -> Result<Trace, TraceError> {
     let mut values: Vec<Vec<i64>> = vec![Vec::new(); system.tensors().len()];
     let results: std::collections::HashSet<_> =
@@ -102,34 +110,15 @@ pub fn trace(system: &RelationSystem, given: &Assignment) -> Result<Trace, Trace
             values[tensor].clone_from(v);
         }
     }
-    for r in system.relations() {
+    for (relation, r) in system.relations().iter().enumerate() {
         if let Some(y) = r.result() {
             let len = system.tensor(y).len();
-            values[y.0 as usize] = (0..len).map(|i| r.element(&values, i)).collect();
+            let result = r.evaluate(&values, len);
+            if result.len() < len {
+                return Err(TraceError::Domain { relation, element: result.len() });
+            }
+            values[y.0 as usize] = result;
         }
     }
     Ok(Trace { values })
-}
-
-impl Relation {
-    /// The `i`-th element of the result, over the integers.
-    pub(crate) fn element(&self, values: &[Vec<i64>], i: usize) -> i64 {
-        let read = |v: &crate::view::View, i: usize| v.get(&values[v.tensor.0 as usize], i);
-        match self {
-            Self::Contraction { a, c, bias, .. } => {
-                let (m, k, n) = (a.axes[1].len, a.axes[2].len, c.axes[2].len);
-                let (b, row, column) = (i / (m * n), i / n % m, i % n);
-                let start = bias.as_ref().map_or(0, |v| read(v, i));
-                (0..k).fold(start, |sum, j| {
-                    sum + read(a, (b * m + row) * k + j) * read(c, (b * k + j) * n + column)
-                })
-            }
-            Self::Affine { terms, offset, .. } => {
-                terms.iter().fold(*offset, |sum, (coefficient, v)| sum + coefficient * read(v, i))
-            }
-            Self::Product { a, c, .. } => read(a, i) * read(c, i),
-            Self::Requant { x, shift, lo, hi, .. } => tacit_model::requantise(read(x, i), *shift, *lo, *hi),
-            Self::Range { x, .. } => read(x, i),
-        }
-    }
 }

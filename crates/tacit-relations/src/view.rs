@@ -1,5 +1,7 @@
 //! Strided, padded windows onto tensors: slice, reshape, transpose, pad and broadcast without moving an element.
 
+use std::borrow::Cow;
+
 use crate::system::TensorId;
 
 /// One axis of a [`View`]: coordinates `[before, before + valid)` map to `(coordinate - before) * stride`, the others
@@ -103,6 +105,54 @@ impl View {
         self.index(flat).map_or(0, |i| values[i])
     }
 
+    /// Every element in row-major order: the tensor's own memory where the view shows a run of it, a copy elsewhere.
+    #[must_use]
+    pub fn elements<'a>(&self, values: &'a [i64]) -> Cow<'a, [i64]> {
+        match self.merged()[..] {
+            [] => Cow::Borrowed(&values[self.offset..=self.offset]),
+            [Axis { len, stride: 1, before: 0, valid }] if valid == len => {
+                Cow::Borrowed(&values[self.offset..self.offset + len])
+            }
+            _ => Cow::Owned(self.materialise(values)),
+        }
+    }
+
+    /// Every element in row-major order, zero for padding.
+    #[must_use]
+    pub fn materialise(&self, values: &[i64]) -> Vec<i64> {
+        let mut out = Vec::with_capacity(self.len());
+        self.fill(values, &mut out);
+        out
+    }
+
+    /// Appends every element in row-major order, zero for padding.
+    pub fn fill(&self, values: &[i64], out: &mut Vec<i64>) {
+        fill(&self.merged(), self.offset, values, out);
+    }
+
+    /// The same elements in the same order with as few axes as possible.
+    fn merged(&self) -> Vec<Axis> {
+        let mut merged: Vec<Axis> = Vec::with_capacity(self.axes.len());
+        for inner in self.axes.iter().filter(|a| (a.len, a.valid) != (1, 1)) {
+            match merged.last_mut() {
+                Some(outer) if inner.valid == inner.len && outer.stride == inner.stride * inner.len => {
+                    let Axis { len, stride, .. } = *inner;
+                    let Axis { len: outer_len, before, valid, .. } = *outer;
+                    *outer = Axis { len: outer_len * len, stride, before: before * len, valid: valid * len };
+                }
+                _ => merged.push(*inner),
+            }
+        }
+        merged
+    }
+
+    /// What the view shows at one position of its first axis; `None` where that is padding or there is no axis.
+    pub(crate) fn slice(&self, coordinate: usize) -> Option<Self> {
+        let (first, axes) = self.axes.split_first()?;
+        let inside = coordinate.checked_sub(first.before).filter(|&c| c < first.valid)?;
+        Some(Self { tensor: self.tensor, offset: self.offset + inside * first.stride, axes: axes.to_vec() })
+    }
+
     /// Whether the view shows a tensor of `len` elements whole and in order.
     #[must_use]
     pub fn is_identity(&self, len: usize) -> bool {
@@ -128,6 +178,23 @@ impl View {
         let size = self.axes.iter().try_fold(1usize, |n, a| n.checked_mul(a.len));
         well_formed && size.is_some() && last.is_some_and(|l| l < len)
     }
+}
+
+/// Appends what `axes` show from position `at` on.
+fn fill(axes: &[Axis], at: usize, values: &[i64], out: &mut Vec<i64>) {
+    let Some((axis, inner)) = axes.split_first() else {
+        out.push(values[at]);
+        return;
+    };
+    let each: usize = inner.iter().map(|a| a.len).product();
+    let start = out.len();
+    out.resize(start + axis.before * each, 0);
+    match (inner, axis.stride) {
+        ([], 1) => out.extend_from_slice(&values[at..at + axis.valid]),
+        ([], stride) => out.extend((0..axis.valid).map(|i| values[at + i * stride])),
+        _ => (0..axis.valid).for_each(|i| fill(inner, at + i * axis.stride, values, out)),
+    }
+    out.resize(start + axis.len * each, 0);
 }
 
 #[cfg(test)]

@@ -1,0 +1,84 @@
+//! What a relation defines, over the integers: whole tensors at a time, along the operands' memory.
+
+use crate::relation::Relation;
+use crate::view::View;
+
+impl Relation {
+    /// The result of `len` elements, row-major; empty for a relation without one. Where an operand lies outside a
+    /// table's domain the result ends before that element.
+    pub(crate) fn evaluate(&self, values: &[Vec<i64>], len: usize) -> Vec<i64> {
+        let of = |v: &View| v.elements(&values[v.tensor.0 as usize]);
+        match self {
+            Self::Contraction { a, c, bias, .. } => contraction(values, a, c, bias.as_ref()),
+            Self::Affine { terms, offset, .. } => {
+                let mut sums = vec![*offset; len];
+                for (coefficient, view) in terms {
+                    sums.iter_mut().zip(of(view).iter()).for_each(|(sum, v)| *sum += coefficient * v);
+                }
+                sums
+            }
+            Self::Product { a, c, .. } => of(a).iter().zip(of(c).iter()).map(|(a, c)| a * c).collect(),
+            Self::Requant { x, shift, lo, hi, .. } => {
+                of(x).iter().map(|v| tacit_model::requantise(*v, *shift, *lo, *hi)).collect()
+            }
+            Self::Range { .. } => Vec::new(),
+            Self::Table { x, first, values, .. } => of(x)
+                .iter()
+                .map_while(|v| {
+                    let at = v.checked_sub(*first).and_then(|at| usize::try_from(at).ok())?;
+                    values.get(at).copied()
+                })
+                .collect(),
+            Self::Max { x, .. } => {
+                groups(x, &of(x)).map(|group| group.iter().copied().max().unwrap_or_default()).collect()
+            }
+            Self::ArgMax { x, .. } => {
+                let mut selected = Vec::with_capacity(len);
+                for group in groups(x, &of(x)) {
+                    // `max_by_key` takes the last of equal ones: backwards, the lowest index.
+                    let best = (0..group.len()).rev().max_by_key(|&j| group[j]);
+                    selected.extend((0..group.len()).map(|j| i64::from(best == Some(j))));
+                }
+                selected
+            }
+        }
+    }
+}
+
+/// The elements along the last axis, for each position on the others.
+fn groups<'a>(x: &View, elements: &'a [i64]) -> impl Iterator<Item = &'a [i64]> {
+    elements.chunks_exact(x.axes.last().map_or(1, |axis| axis.len))
+}
+
+/// Fewer columns than this are taken one at a time.
+const NARROW: usize = 8;
+
+/// `bias + a c`, batch by batch; the inner loop runs along memory.
+fn contraction(values: &[Vec<i64>], a: &View, c: &View, bias: Option<&View>) -> Vec<i64> {
+    let (rows, depth, columns) = (a.axes[1].len, a.axes[2].len, c.axes[2].len);
+    let batches = a.axes[0].len;
+    let mut y = match bias {
+        Some(bias) => bias.materialise(&values[bias.tensor.0 as usize]),
+        None => vec![0; batches * rows * columns],
+    };
+    let by_column = columns < NARROW || c.axes[1].stride < c.axes[2].stride;
+    for (batch, y) in y.chunks_exact_mut(rows * columns).enumerate() {
+        let (Some(a), Some(mut c)) = (a.slice(batch), c.slice(batch)) else { continue };
+        if by_column {
+            c.axes.swap(0, 1);
+        }
+        let (a, c) = (a.elements(&values[a.tensor.0 as usize]), c.elements(&values[c.tensor.0 as usize]));
+        for (a, y) in a.chunks_exact(depth).zip(y.chunks_exact_mut(columns)) {
+            if by_column {
+                for (c, y) in c.chunks_exact(depth).zip(y) {
+                    *y = a.iter().zip(c).fold(*y, |sum, (a, c)| sum + a * c);
+                }
+            } else {
+                for (a, c) in a.iter().zip(c.chunks_exact(columns)).filter(|(a, _)| **a != 0) {
+                    c.iter().zip(&mut *y).for_each(|(c, y)| *y += a * c);
+                }
+            }
+        }
+    }
+    y
+}
