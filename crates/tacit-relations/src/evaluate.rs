@@ -82,3 +82,51 @@ fn contraction(values: &[Vec<i64>], a: &View, c: &View, bias: Option<&View>) -> 
     }
     y
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::system::TensorId;
+    use crate::view::tests::{arb_view, memory};
+
+    fn sizes() -> impl Strategy<Value = [usize; 4]> {
+        // Narrow and wide right operands.
+        (1usize..4, 1usize..5, 1usize..6, prop_oneof![1usize..4, NARROW - 1..NARROW + 4])
+            .prop_map(|(b, m, k, n)| [b, m, k, n])
+    }
+
+    proptest! {
+        #[test]
+        fn contractions_along_memory_are_those_of_the_definition(
+            (lens, a, c, bias) in sizes().prop_flat_map(|[b, m, k, n]| (
+                Just([b, m, k, n]),
+                arb_view(TensorId(0), vec![b, m, k]),
+                arb_view(TensorId(1), vec![b, k, n]),
+                prop::option::of(arb_view(TensorId(2), vec![b, m, n])),
+            )),
+            swap in any::<bool>(),
+        ) {
+            let [b, m, k, n] = lens;
+            let mut c = c;
+            if swap {
+                // A transposed matrix.
+                (c.axes[1].stride, c.axes[2].stride) = (1, c.axes[2].stride.max(k));
+            }
+            let mut values = vec![memory(), memory(), memory()];
+            values[1].reverse();
+            let read = |v: &View, i: usize| v.get(&values[v.tensor.0 as usize], i);
+            let expected: Vec<i64> = (0..b * m * n)
+                .map(|i| {
+                    let (batch, row, column) = (i / (m * n), i / n % m, i % n);
+                    (0..k).fold(bias.as_ref().map_or(0, |v| read(v, i)), |sum, j| {
+                        sum + read(&a, (batch * m + row) * k + j) * read(&c, (batch * k + j) * n + column)
+                    })
+                })
+                .collect();
+            let relation = Relation::Contraction { a, c, bias, y: TensorId(3) };
+            prop_assert_eq!(relation.evaluate(&values, expected.len()), expected);
+        }
+    }
+}

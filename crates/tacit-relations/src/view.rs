@@ -198,10 +198,79 @@ fn fill(axes: &[Axis], at: usize, values: &[i64], out: &mut Vec<i64>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const T: TensorId = TensorId(0);
+
+    /// An axis of `len` with small strides, zero among them, and padding half the time.
+    fn arb_axis(len: usize) -> impl Strategy<Value = Axis> {
+        (0..=len, any::<bool>(), prop_oneof![Just(1usize), 0usize..20]).prop_flat_map(
+            move |(valid, padded, stride)| {
+                let valid = if padded { valid } else { len };
+                (0..=len - valid).prop_map(move |before| Axis { len, stride, before, valid })
+            },
+        )
+    }
+
+    /// A view of axes of these lengths, half the time in order of memory.
+    pub(crate) fn arb_view(tensor: TensorId, lens: Vec<usize>) -> impl Strategy<Value = View> {
+        let axes: Vec<_> = lens.iter().map(|&len| arb_axis(len)).collect();
+        (axes, 0usize..4, any::<bool>(), any::<prop::sample::Index>()).prop_map(
+            move |(mut axes, offset, whole, padded)| {
+                if whole {
+                    // Padding on one axis at most, so that runs join across the others.
+                    let keep = padded.index(axes.len() + 1);
+                    let plain = View::whole(tensor, &lens).axes;
+                    for (i, (axis, plain)) in axes.iter_mut().zip(plain).enumerate() {
+                        *axis = if i == keep { Axis { stride: plain.stride, ..*axis } } else { plain };
+                    }
+                }
+                View { tensor, offset, axes }
+            },
+        )
+    }
+
+    /// Different values, enough for every view of [`arb_view`] with up to four axes.
+    pub(crate) fn memory() -> Vec<i64> {
+        (0..2_000).map(|i| (i * 7_919) % 4_001 - 2_000).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whole_views_are_read_as_element_by_element(
+            view in prop::collection::vec(1usize..6, 0..5).prop_flat_map(|lens| arb_view(T, lens)),
+        ) {
+            let values = memory();
+            prop_assert!(view.fits(values.len()));
+            let expected: Vec<i64> = (0..view.len()).map(|i| view.get(&values, i)).collect();
+            prop_assert_eq!(&view.materialise(&values), &expected);
+            prop_assert_eq!(&view.elements(&values)[..], &expected[..]);
+            let mut appended = vec![5];
+            view.fill(&values, &mut appended);
+            prop_assert_eq!(&appended[1..], &expected[..]);
+            if let Some(first) = view.axes.first() {
+                let slices: Vec<i64> = (0..first.len)
+                    .flat_map(|i| match view.slice(i) {
+                        Some(slice) => slice.materialise(&values),
+                        None => vec![0; view.len() / first.len],
+                    })
+                    .collect();
+                prop_assert_eq!(slices, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_of_memory_is_not_copied() {
+        let values = memory();
+        let v = View { offset: 9, ..View::whole(T, &[3, 1, 4, 5]) };
+        assert!(matches!(v.elements(&values), Cow::Borrowed(run) if run == &values[9..69]));
+        let rows = View { axes: vec![Axis::plain(3, 7), Axis::plain(5, 1)], ..v };
+        assert!(matches!(rows.elements(&values), Cow::Owned(_)));
+    }
 
     #[test]
     fn whole_is_identity_and_transpose_is_not() {
