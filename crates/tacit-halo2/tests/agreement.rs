@@ -6,15 +6,16 @@
 
 mod common;
 
-use common::arithmetic::{forged, holds};
 use common::recorder::record;
-use common::{Case, accepted, in_parallel, mock, random, same_cells, statement, systems};
+use common::{Case, accepted, in_parallel, mock, same_cells, statement};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use proptest::prelude::*;
 use tacit_halo2::prove::circuit;
 use tacit_halo2::{CircuitShape, candidates};
 use tacit_model::testing::SplitMix;
+use tacit_relations::testing::arithmetic::{forged, holds};
+use tacit_relations::testing::random;
 use tacit_relations::{Segment, Statement, TensorId, Trace, check};
 
 /// What became of the lies told.
@@ -118,7 +119,7 @@ fn lies(case: &Case, rng: &mut SplitMix, count: usize) -> Lies {
 
 #[test]
 fn systems_built_by_hand() {
-    let cases = systems::all();
+    let cases = common::all();
     let found = in_parallel(&cases, |case| {
         let mut rng = SplitMix(5);
         honest(case, &candidates(case.system()));
@@ -137,7 +138,7 @@ proptest! {
 
     #[test]
     fn random_systems(seed in any::<u64>()) {
-        let case = random::system(seed);
+        let case = Case::from(random::system(seed, 1, &[]));
         let mut rng = SplitMix(seed);
         honest(&case, &two_shapes(&case, &mut rng));
         lies(&case, &mut rng, 12);
@@ -151,7 +152,7 @@ proptest! {
         samples in 1usize..3,
         seed in any::<u64>(),
     ) {
-        let case = random::perceptron(&sizes, weight_bits, activation_bits, samples, seed);
+        let case = Case::from(random::perceptron(&sizes, weight_bits, activation_bits, samples, seed));
         let mut rng = SplitMix(seed);
         honest(&case, &two_shapes(&case, &mut rng));
         lies(&case, &mut rng, 6);

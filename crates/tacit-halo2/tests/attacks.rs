@@ -5,15 +5,16 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::arithmetic::forged;
-use common::builder::Builder;
 use common::proofs::Keyed;
 use common::recorder::record;
-use common::{Case, accepted, mock, systems};
+use common::{Case, accepted, mock};
 use halo2_proofs::dev::VerifyFailure;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use tacit_halo2::{Cell, TacitCircuit};
+use tacit_relations::testing::arithmetic::forged;
+use tacit_relations::testing::builder::Builder;
+use tacit_relations::testing::systems;
 use tacit_relations::{Segment, Statement, Trace};
 
 fn field(value: i64) -> Fr {
@@ -91,7 +92,7 @@ fn claiming(case: &Case, changes: &[(usize, i64)]) -> (Statement, Trace) {
 /// could be claimed.
 #[test]
 fn a_matrix_that_is_also_the_bias_is_one_matrix() {
-    let case = systems::residual();
+    let case = Case::from(systems::residual());
     accepted("residual", &case.circuit(), &case.statement);
     let weights = &case.given.weights[0];
     let public = case.statement.public.values().next().expect("public").clone();
@@ -119,7 +120,7 @@ fn weights_that_carry_into_each_other_have_the_same_digest_but_no_proof() {
     let (x, w) = (b.input_of(&[2], 6, vec![1, 2]), b.weights(&[2, 3], 8));
     let (a, c) = (b.shaped(x, &[1, 1, 2]), b.shaped(w, &[1, 2, 3]));
     b.to(Segment::Public).contraction(a, c, None);
-    let case = b.finish();
+    let case = Case::from(b.finish());
     let keyed = Keyed::new(case.clone());
     let shape = case.shape();
     assert_eq!(
@@ -153,7 +154,7 @@ fn inputs_that_carry_into_each_other_have_the_same_digest_but_no_proof() {
     let x = b.input_of(&[3], 4, vec![3, 2, 1]);
     let x = b.all(x);
     b.to(Segment::Public).affine(vec![(1, x)], 0);
-    let case = b.finish();
+    let case = Case::from(b.finish());
     let keyed = Keyed::new(case.clone());
     let (claim, trace) = claiming(&case, &[(0, 3 + 16), (1, 2 - 1)]);
     let mut forger = Forger::new(&case, claim, &trace);
@@ -172,7 +173,7 @@ fn requantised(value: i64, shift: u8, lo: i64, hi: i64) -> Case {
     let x = b.input_of(&[2], 17, vec![value, -60_000]);
     let x = b.all(x);
     b.to(Segment::Public).requant(x, shift, lo, hi);
-    b.finish()
+    b.finish().into()
 }
 
 /// Rounded up instead of down: the remainder would be negative.
@@ -237,7 +238,7 @@ fn no_value_outside_its_range() {
         let x = b.input_of(&[1], 6, vec![9]);
         let all = b.all(x);
         b.range(all, lo, 9);
-        let case = b.finish();
+        let case = Case::from(b.finish());
         let keyed = Keyed::new(case.clone());
         let trace = forged(case.system(), &case.trace, x, 0, 1).expect("small");
         let claim =

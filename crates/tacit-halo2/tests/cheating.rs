@@ -4,9 +4,8 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::arithmetic::forged;
 use common::proofs::Keyed;
-use common::{in_parallel, same_cells, statement, systems};
+use common::{Case, in_parallel, same_cells, statement};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +13,9 @@ use rand_core::{OsRng, SeedableRng};
 use tacit_halo2::Cell;
 use tacit_halo2::prove::prove;
 use tacit_model::testing::SplitMix;
+use tacit_relations::testing::arithmetic::forged;
+use tacit_relations::testing::builder::Builder;
+use tacit_relations::testing::systems;
 use tacit_relations::{Relation, Segment, Statement, TensorId, Trace};
 
 /// What became of an attempt.
@@ -35,7 +37,7 @@ impl Attempts {
 /// Lies about the result of every relation, and about weights and input, in every system.
 #[test]
 fn a_wrong_witness_proves_nothing() {
-    let cases = systems::all();
+    let cases = common::all();
     let found = in_parallel(&cases, |case| {
         let keyed = Keyed::new(case.clone());
         let honest = case.circuit();
@@ -90,7 +92,7 @@ fn a_wrong_witness_proves_nothing() {
 /// A value out of range, with everything else true: the statement commits to it.
 #[test]
 fn an_input_out_of_its_range_proves_nothing() {
-    let case = systems::range();
+    let case = Case::from(systems::range());
     let keyed = Keyed::new(case.clone());
     let mut attempts = Attempts::default();
     for (at, delta) in [(0, -1), (1, 7), (2, 1), (2, -16)] {
@@ -112,14 +114,14 @@ fn an_input_out_of_its_range_proves_nothing() {
 /// The values of two tensors of one shape, exchanged under the old commitment; and two rows of a matrix.
 #[test]
 fn swapped_tensors_prove_nothing() {
-    let mut b = common::builder::Builder::new("two alike", 21);
+    let mut b = Builder::new("two alike", 21);
     let (x, v, w) = (b.input(&[2], 5), b.weights(&[2, 2], 5), b.weights(&[2, 2], 5));
     let a = b.shaped(x, &[1, 1, 2]);
     let (c, d) = (b.shaped(v, &[1, 2, 2]), b.shaped(w, &[1, 2, 2]));
     let y = b.contraction(a.clone(), c, None);
     let bias = b.shaped(y, &[1, 1, 2]);
     b.to(Segment::Public).contraction(a, d, Some(bias));
-    let case = b.finish();
+    let case = Case::from(b.finish());
     let keyed = Keyed::new(case.clone());
     let honest = &case.given;
     let mut swaps = vec![honest.clone(), honest.clone(), honest.clone()];
@@ -144,7 +146,7 @@ fn swapped_tensors_prove_nothing() {
 /// Another salt, or none, does not open the commitment.
 #[test]
 fn another_salt_proves_nothing() {
-    let case = systems::rows();
+    let case = Case::from(systems::rows());
     let keyed = Keyed::new(case.clone());
     for segment in [Segment::Weights, Segment::Input] {
         let mut other = case.clone();
@@ -186,7 +188,7 @@ fn the_prover_checks_its_own_witness() {
 /// Circuits hold the witness and do not show it.
 #[test]
 fn a_circuit_is_not_printed() {
-    let case = systems::rows();
+    let case = Case::from(systems::rows());
     let text = format!("{:?}", case.circuit());
     assert!(text.contains("hidden") && text.len() < 300, "{text}");
 }
@@ -194,7 +196,8 @@ fn a_circuit_is_not_printed() {
 /// Single cells changed under the real prover: gates, selectors and copies are those of the mock prover.
 #[test]
 fn changed_cells_prove_nothing() {
-    let cases = [systems::lane(8, 2, 3), systems::twice(), systems::batched(), systems::requant(7, -100, 30)];
+    let cases = [systems::lane(8, 2, 3), systems::twice(), systems::batched(), systems::requant(7, -100, 30)]
+        .map(Case::from);
     let found = in_parallel(&cases, |case| {
         let keyed = Keyed::new(case.clone());
         let honest = case.circuit();

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use common::recorder::{Recording, record};
-use common::{Case, in_parallel, mock_prover, systems};
+use common::{Case, in_parallel, mock_prover};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::{Field, PrimeField};
 use rand_chacha::ChaCha8Rng;
@@ -159,7 +159,7 @@ fn sweep(case: &Case, thorough: bool) -> Tally {
 #[test]
 fn every_cell_is_constrained() {
     let began = Instant::now();
-    let mut cases = systems::all();
+    let mut cases = common::all();
     // The sixteen requantisations differ in their constants: four show every branch.
     let requants = ["by 0 bits to 3", "by 7 bits to -100", "by 7 bits to -128", "by 20 bits to 0"];
     cases.retain(|c| !c.name.starts_with("requant") || requants.iter().any(|r| c.name.contains(r)));

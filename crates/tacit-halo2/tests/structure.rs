@@ -5,14 +5,15 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::builder::Builder;
+use common::Case;
 use common::proofs::{Keyed, setup};
 use common::recorder::record;
-use common::{Case, random, systems};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use tacit_halo2::srs::{SrsPolicy, SrsStore};
 use tacit_halo2::{VerifierKey, plan};
+use tacit_relations::testing::builder::Builder;
+use tacit_relations::testing::{random, systems};
 use tacit_relations::{Relation, RelationSystem, Segment, TensorId, TensorSpec, View};
 
 /// Gates that may read the challenge and what is computed from it.
@@ -34,13 +35,13 @@ fn conspicuous() -> Case {
     let z = b.requant(y, 4, -(1 << 19), (1 << 19) - 1);
     let (a, c) = (b.shaped(z, &[1, 2, 2]), b.shaped(x, &[1, 2, 3]));
     b.to(Segment::Public).contraction(a, c, None);
-    b.finish()
+    b.finish().into()
 }
 
 /// Operands and results of contractions are committed before the challenge that checks them exists.
 #[test]
 fn contractions_are_committed_in_the_first_phase() {
-    let mut cases = systems::all();
+    let mut cases = common::all();
     cases.push(conspicuous());
     for case in &cases {
         let circuit = case.circuit();
@@ -142,9 +143,9 @@ fn what_is_too_large_is_refused_at_once() {
 
 fn pinned() -> [(&'static str, Case); 3] {
     [
-        ("perceptron 3-4-2", random::perceptron(&[3, 4, 2], 8, 16, 1, 0)),
-        ("two batches, products of hidden tensors", systems::batched()),
-        ("requantisation to a range that is no power of two", systems::requant(7, -100, 30)),
+        ("perceptron 3-4-2", random::perceptron(&[3, 4, 2], 8, 16, 1, 0).into()),
+        ("two batches, products of hidden tensors", systems::batched().into()),
+        ("requantisation to a range that is no power of two", systems::requant(7, -100, 30).into()),
     ]
 }
 
@@ -179,7 +180,7 @@ fn verifying_keys_are_the_pinned_ones() {
 fn keys_follow_the_system() {
     let params = setup(7);
     let mut seen = BTreeMap::new();
-    for case in systems::all() {
+    for case in common::all() {
         let shape = case.shape();
         if shape.k != 7 {
             continue;

@@ -7,12 +7,13 @@ use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::proofs::{Keyed, setup};
-use common::{in_parallel, random, systems};
+use common::{Case, in_parallel};
 use halo2curves::bn256::{Fq, Fr};
 use halo2curves::ff::PrimeField;
 use tacit_halo2::prove::verify;
 use tacit_halo2::{ProverKey, VerifierKey};
 use tacit_model::testing::SplitMix;
+use tacit_relations::testing::random;
 use tacit_relations::{Commitment, Refused, Segment, Statement};
 
 const ELEMENT: usize = 32;
@@ -35,7 +36,7 @@ fn refused(keyed: &Keyed, statement: &Statement, proof: &[u8], what: &str) -> Re
 
 #[test]
 fn honest_proofs_verify_for_every_system() {
-    let cases = systems::all();
+    let cases = common::all();
     let lengths = in_parallel(&cases, |case| {
         let keyed = Keyed::new(case.clone());
         let proof = keyed.prove();
@@ -201,7 +202,7 @@ fn a_proof_is_for_one_system_and_one_setup() {
     let keyed = perceptron();
     let proof = keyed.prove();
     // The same layers, another quantisation: same shape of circuit, other constants.
-    let other = random::perceptron(&[3, 4, 2], 8, 15, 1, 6);
+    let other = Case::from(random::perceptron(&[3, 4, 2], 8, 15, 1, 6));
     assert_eq!(other.shape(), keyed.case.shape());
     let key = VerifierKey::generate(&keyed.params, other.system(), other.shape()).expect("fits");
     assert_ne!(key.fingerprint(), keyed.verifier.fingerprint());

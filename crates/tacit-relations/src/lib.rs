@@ -15,6 +15,9 @@ mod evaluate;
 mod lower;
 mod relation;
 mod system;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 mod trace;
 mod view;
 

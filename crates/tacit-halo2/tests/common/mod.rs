@@ -1,12 +1,8 @@
-//! What the tests share: relation systems built by hand, honest and forged traces, statements, the mock prover.
+//! What the tests share: statements for the systems of `tacit_relations::testing`, the mock prover, real proofs.
 #![allow(dead_code, unreachable_pub)]
 
-pub mod arithmetic;
-pub mod builder;
 pub mod proofs;
-pub mod random;
 pub mod recorder;
-pub mod systems;
 
 use std::collections::BTreeMap;
 
@@ -16,9 +12,8 @@ use proptest::prelude::ProptestConfig;
 use tacit_digest::{Domain, Part, Salt};
 use tacit_halo2::prove::{circuit, instance_column};
 use tacit_halo2::{CircuitShape, TacitCircuit};
-use tacit_relations::{
-    Assignment, Commitment, Opening, Openings, RelationSystem, Segment, Statement, Trace, check, trace,
-};
+use tacit_relations::testing::{self, systems};
+use tacit_relations::{Assignment, Commitment, Opening, Openings, RelationSystem, Segment, Statement, Trace};
 
 /// A relation system with an honest witness.
 #[derive(Clone)]
@@ -30,18 +25,23 @@ pub struct Case {
     pub openings: Openings,
 }
 
-impl Case {
-    /// Traces `system` and states what the trace shows.
-    pub fn new(name: impl Into<String>, system: RelationSystem, given: Assignment) -> Self {
-        let name = name.into();
-        let trace = trace(&system, &given).unwrap_or_else(|e| panic!("{name}: {e}"));
-        check(&system, &trace).unwrap_or_else(|e| panic!("{name}: the checker refuses an honest trace: {e}"));
+/// States what the trace shows.
+impl From<testing::Case> for Case {
+    fn from(case: testing::Case) -> Self {
+        let testing::Case { name, system, given, trace } = case;
         let openings = openings(&system);
         let statement =
             statement(system, &trace, &openings).expect("the values of an honest trace fit their widths");
         Self { name, given, statement, trace, openings }
     }
+}
 
+/// Every system built by hand that this engine proves.
+pub fn all() -> Vec<Case> {
+    systems::all().into_iter().map(Case::from).collect()
+}
+
+impl Case {
     pub fn system(&self) -> &RelationSystem {
         &self.statement.system
     }

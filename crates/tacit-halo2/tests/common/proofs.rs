@@ -34,7 +34,8 @@ pub struct Keyed {
 }
 
 impl Keyed {
-    pub fn new(case: Case) -> Self {
+    pub fn new(case: impl Into<Case>) -> Self {
+        let case = case.into();
         let shape = case.shape();
         let params = setup(shape.k);
         let prover = ProverKey::generate(&params, case.system(), shape)

@@ -1,11 +1,15 @@
 //! Builds relation systems by hand: bounds follow from the operands' bounds by interval arithmetic.
 
 use tacit_model::testing::SplitMix;
-use tacit_relations::{Assignment, Axis, Relation, RelationSystem, Segment, TensorId, TensorSpec, View};
 
 use super::Case;
+use crate::relation::Relation;
+use crate::system::{RelationSystem, Segment, TensorId, TensorSpec};
+use crate::trace::Assignment;
+use crate::view::{Axis, View};
 
 /// Bounds that keep a range of `width` signed bits.
+#[must_use]
 pub fn signed(width: u8) -> (i64, i64) {
     (-(1 << (width - 1)), (1 << (width - 1)) - 1)
 }
@@ -13,7 +17,9 @@ pub fn signed(width: u8) -> (i64, i64) {
 /// Collects tensors, relations and the values that no relation defines.
 pub struct Builder {
     name: String,
+    /// What is random.
     pub rng: SplitMix,
+    /// Tensors so far.
     pub tensors: Vec<TensorSpec>,
     relations: Vec<Relation>,
     given: Assignment,
@@ -22,6 +28,8 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// Nothing yet.
+    #[must_use]
     pub fn new(name: impl Into<String>, seed: u64) -> Self {
         let (name, rng) = (name.into(), SplitMix(seed));
         let (tensors, relations, given) = (Vec::new(), Vec::new(), Assignment::default());
@@ -55,28 +63,38 @@ impl Builder {
         self.values(shape.iter().product(), bounds)
     }
 
+    /// Random weights.
     pub fn weights(&mut self, shape: &[usize], width: u8) -> TensorId {
         let values = self.filled(shape, signed(width));
+        self.weights_of(shape, width, values)
+    }
+
+    /// Weights.
+    pub fn weights_of(&mut self, shape: &[usize], width: u8, values: Vec<i64>) -> TensorId {
         self.given.weights.push(values);
         self.push(shape, signed(width), Segment::Weights, Vec::new())
     }
 
+    /// A random hidden input.
     pub fn input(&mut self, shape: &[usize], width: u8) -> TensorId {
         let values = self.filled(shape, signed(width));
         self.input_of(shape, width, values)
     }
 
+    /// A hidden input.
     pub fn input_of(&mut self, shape: &[usize], width: u8, values: Vec<i64>) -> TensorId {
         self.given.input.push(values);
         self.push(shape, signed(width), Segment::Input, Vec::new())
     }
 
+    /// A random public tensor, given by the claim.
     pub fn public(&mut self, shape: &[usize], bounds: (i64, i64)) -> TensorId {
         let values = self.filled(shape, bounds);
         self.given.public.push(values);
         self.push(shape, bounds, Segment::Public, Vec::new())
     }
 
+    /// A tensor of the architecture.
     pub fn constant(&mut self, shape: &[usize], values: Vec<i64>) -> TensorId {
         let lo = values.iter().copied().min().unwrap_or(0);
         let hi = values.iter().copied().max().unwrap_or(0);
@@ -103,6 +121,7 @@ impl Builder {
         self.push(&[len], bounds, segment, Vec::new())
     }
 
+    /// A [`Relation::Contraction`]; its result, bounded by interval arithmetic.
     pub fn contraction(&mut self, a: View, c: View, bias: Option<View>) -> TensorId {
         let depth = a.axes[2].len as i128;
         let (mut lo, mut hi) = times(self.shown(&a), self.shown(&c));
@@ -116,6 +135,10 @@ impl Builder {
         y
     }
 
+    /// A [`Relation::Affine`]; its result, bounded by interval arithmetic.
+    ///
+    /// # Panics
+    /// Without a term.
     pub fn affine(&mut self, terms: Vec<(i64, View)>, offset: i64) -> TensorId {
         let (mut lo, mut hi) = (i128::from(offset), i128::from(offset));
         for (c, v) in &terms {
@@ -127,6 +150,7 @@ impl Builder {
         y
     }
 
+    /// A [`Relation::Product`]; its result, bounded by interval arithmetic.
     pub fn product(&mut self, a: View, c: View) -> TensorId {
         let (lo, hi) = times(self.shown(&a), self.shown(&c));
         let y = self.result(a.len(), lo, hi);
@@ -134,33 +158,71 @@ impl Builder {
         y
     }
 
+    /// A [`Relation::Requant`]; its result, bounded by interval arithmetic.
     pub fn requant(&mut self, x: View, shift: u8, lo: i64, hi: i64) -> TensorId {
         let y = self.result(x.len(), lo.into(), hi.into());
         self.relations.push(Relation::Requant { x, shift, lo, hi, y });
         y
     }
 
+    /// A [`Relation::Range`].
     pub fn range(&mut self, x: View, lo: i64, hi: i64) {
         self.relations.push(Relation::Range { x, lo, hi });
     }
 
+    /// A [`Relation::Table`].
+    pub fn table(&mut self, x: View, first: i64, values: &[i64]) -> TensorId {
+        let bound = |v: Option<i64>| i128::from(v.unwrap_or_default());
+        let y =
+            self.result(x.len(), bound(values.iter().copied().min()), bound(values.iter().copied().max()));
+        self.relations.push(Relation::Table { x, first, values: values.into(), y });
+        y
+    }
+
+    /// A [`Relation::Max`].
+    pub fn max(&mut self, x: View) -> TensorId {
+        let (lo, hi) = self.shown(&x);
+        let y = self.result(x.len() / x.axes.last().map_or(1, |axis| axis.len), lo, hi);
+        self.relations.push(Relation::Max { x, y });
+        y
+    }
+
+    /// A [`Relation::ArgMax`].
+    pub fn arg_max(&mut self, x: View) -> TensorId {
+        let y = self.result(x.len(), 0, 1);
+        self.relations.push(Relation::ArgMax { x, y });
+        y
+    }
+
     /// The whole tensor as a view.
+    #[must_use]
     pub fn all(&self, id: TensorId) -> View {
         let len = self.tensors[id.0 as usize].len();
         View::whole(id, &[len])
     }
 
     /// The whole tensor under another shape.
+    #[must_use]
     pub fn shaped(&self, id: TensorId, shape: &[usize]) -> View {
         View::whole(id, shape)
     }
 
+    /// Name, system, and the values that no relation defines.
+    ///
+    /// # Panics
+    /// When the system is ill-formed.
+    #[must_use]
     pub fn system(self) -> (String, RelationSystem, Assignment) {
         let system = RelationSystem::new(self.tensors, self.relations)
             .unwrap_or_else(|e| panic!("{}: {e}", self.name));
         (self.name, system, self.given)
     }
 
+    /// The case.
+    ///
+    /// # Panics
+    /// When the system is ill-formed.
+    #[must_use]
     pub fn finish(self) -> Case {
         let (name, system, given) = self.system();
         Case::new(name, system, given)
@@ -173,6 +235,7 @@ fn times(a: (i128, i128), b: (i128, i128)) -> (i128, i128) {
 }
 
 /// An axis that reads `valid` elements `stride` apart behind `before` zeros, `len` in all.
+#[must_use]
 pub fn padded(len: usize, stride: usize, before: usize, valid: usize) -> Axis {
     Axis { len, stride, before, valid }
 }

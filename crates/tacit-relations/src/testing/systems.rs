@@ -1,11 +1,12 @@
-//! Small systems by hand. Together they use every relation in every way that the layout treats differently.
-
-use tacit_relations::{Axis, Segment, View};
+//! Small systems by hand. Together they use every relation in every way that a layout may treat differently.
 
 use super::Case;
 use super::builder::{Builder, padded};
+use crate::system::Segment;
+use crate::view::{Axis, View};
 
-/// Every system below.
+/// Systems of contractions, sums, products, requantisations and ranges.
+#[must_use]
 pub fn all() -> Vec<Case> {
     let mut cases = vec![
         lane(8, 2, 3),
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Case> {
 }
 
 /// A dense layer: the matrix in the lane, a bias beside it, the result requantised and public.
+#[must_use]
 pub fn lane(width: u8, depth: usize, columns: usize) -> Case {
     let mut b = Builder::new(format!("dense layer of {width}-bit weights"), 1);
     let (x, w, bias) = (b.input(&[depth], 6), b.weights(&[depth, columns], width), b.weights(&[columns], 10));
@@ -53,6 +55,7 @@ pub fn lane(width: u8, depth: usize, columns: usize) -> Case {
 }
 
 /// Two rows against one matrix in the lane, the bias broadcast.
+#[must_use]
 pub fn rows() -> Case {
     let mut b = Builder::new("two rows against one matrix", 2);
     let (x, w, bias) = (b.input(&[2, 2], 4), b.weights(&[2, 3], 6), b.weights(&[3], 8));
@@ -63,6 +66,7 @@ pub fn rows() -> Case {
 }
 
 /// One matrix in two contractions, with an odd number of columns.
+#[must_use]
 pub fn twice() -> Case {
     let mut b = Builder::new("one matrix used twice", 3);
     let (x, w) = (b.input(&[3], 4), b.weights(&[3, 3], 5));
@@ -77,6 +81,7 @@ pub fn twice() -> Case {
 }
 
 /// One matrix as two rows of six and as three rows of four.
+#[must_use]
 pub fn two_shapes() -> Case {
     let mut b = Builder::new("one matrix under two shapes", 23);
     let (x, z, w) = (b.input(&[2], 4), b.input(&[3], 4), b.weights(&[2, 6], 5));
@@ -88,6 +93,7 @@ pub fn two_shapes() -> Case {
 }
 
 /// Both operands computed: `x xᵀ` through a transposed view.
+#[must_use]
 pub fn both_witness() -> Case {
     let mut b = Builder::new("both operands hidden results", 4);
     let x = b.input(&[2, 2], 8);
@@ -103,6 +109,7 @@ pub fn both_witness() -> Case {
 }
 
 /// Two batches, the right operand shared by broadcasting, the bias per batch.
+#[must_use]
 pub fn batched() -> Case {
     let mut b = Builder::new("two batches", 5);
     let (x, w, bias) = (b.input(&[2, 1, 2], 4), b.weights(&[2, 2], 4), b.weights(&[2, 2], 6));
@@ -116,6 +123,7 @@ pub fn batched() -> Case {
 }
 
 /// Padding in both operands and in the bias.
+#[must_use]
 pub fn padded_operands() -> Case {
     let mut b = Builder::new("padded operands", 6);
     let (x, w, bias) = (b.input(&[2], 5), b.weights(&[2, 2], 4), b.weights(&[1], 4));
@@ -133,6 +141,7 @@ pub fn padded_operands() -> Case {
 }
 
 /// A result of several rows that nothing reads.
+#[must_use]
 pub fn no_bias_unread() -> Case {
     let mut b = Builder::new("no bias, nothing reads the result", 7);
     let (x, w) = (b.input(&[2, 2], 4), b.weights(&[2, 2], 4));
@@ -142,6 +151,7 @@ pub fn no_bias_unread() -> Case {
 }
 
 /// `y = W + X W`: the matrix is also the bias, through the very same view.
+#[must_use]
 pub fn residual() -> Case {
     let mut b = Builder::new("the matrix is also the bias", 8);
     let (x, w) = (b.input(&[2, 2], 4), b.weights(&[2, 2], 4));
@@ -151,6 +161,7 @@ pub fn residual() -> Case {
 }
 
 /// Several terms, negative coefficients, constants, padding, a plain copy, a copy of padding.
+#[must_use]
 pub fn affine() -> Case {
     let mut b = Builder::new("affine", 9);
     let (x, w) = (b.input(&[3], 5), b.weights(&[3], 4));
@@ -169,6 +180,7 @@ pub fn affine() -> Case {
 }
 
 /// Hidden times hidden, hidden times constant from either side, constant times constant, broadcast and padding.
+#[must_use]
 pub fn product() -> Case {
     let mut b = Builder::new("product", 10);
     let (x, w) = (b.input(&[2], 5), b.weights(&[2, 2], 4));
@@ -187,6 +199,7 @@ pub fn product() -> Case {
 }
 
 /// One requantisation over values on both sides of every boundary.
+#[must_use]
 pub fn requant(shift: u8, lo: i64, hi: i64) -> Case {
     let mut b = Builder::new(format!("requant by {shift} bits to {lo}..={hi}"), 11);
     let half = if shift == 0 { 0 } else { 1i64 << (shift - 1) };
@@ -200,6 +213,7 @@ pub fn requant(shift: u8, lo: i64, hi: i64) -> Case {
 }
 
 /// A rectifier, and a clip from above, over a contraction's result and its padded view.
+#[must_use]
 pub fn one_sided() -> Case {
     let mut b = Builder::new("one-sided requant", 12);
     let (x, w) = (b.input(&[2], 4), b.weights(&[2, 2], 4));
@@ -213,6 +227,7 @@ pub fn one_sided() -> Case {
 }
 
 /// Ranges: a power of two, another, a single value, one that padding satisfies.
+#[must_use]
 pub fn range() -> Case {
     let mut b = Builder::new("range", 13);
     let x = b.input_of(&[3], 6, vec![-5, 4, 9]);
@@ -228,6 +243,7 @@ pub fn range() -> Case {
 }
 
 /// Public tensors as operands, given and computed.
+#[must_use]
 pub fn public_operands() -> Case {
     let mut b = Builder::new("public operands", 14);
     let (p, w, q) = (b.public(&[2], (-9, 9)), b.weights(&[2, 2], 4), b.public(&[2], (0, 5)));
@@ -240,6 +256,7 @@ pub fn public_operands() -> Case {
 }
 
 /// A contraction's result is the committed output.
+#[must_use]
 pub fn output_of_contraction() -> Case {
     let mut b = Builder::new("output is a contraction", 15);
     let (x, w) = (b.input(&[2], 4), b.weights(&[2, 3], 4));
@@ -249,6 +266,7 @@ pub fn output_of_contraction() -> Case {
 }
 
 /// The committed output is a plain copy of the input, its cells shared with it, and another part of sums.
+#[must_use]
 pub fn output_of_copy() -> Case {
     let mut b = Builder::new("output is a copy", 16);
     let x = b.input(&[3], 4);
@@ -259,6 +277,7 @@ pub fn output_of_copy() -> Case {
 }
 
 /// The committed output is requantised.
+#[must_use]
 pub fn output_of_requant() -> Case {
     let mut b = Builder::new("output is a requantisation", 17);
     let x = b.input(&[3], 9);
@@ -268,6 +287,7 @@ pub fn output_of_requant() -> Case {
 }
 
 /// Weights of several widths, in and out of the lane, more than one packed element, some used by nothing.
+#[must_use]
 pub fn several_widths() -> Case {
     let mut b = Builder::new("several widths", 18);
     let (v, w) = (b.weights(&[2], 11), b.weights(&[2, 2], 5));
@@ -284,6 +304,7 @@ pub fn several_widths() -> Case {
 }
 
 /// Two matrices in the lane whose packed elements end in the middle of a row, other numbers between them.
+#[must_use]
 pub fn packed_across() -> Case {
     let mut b = Builder::new("packed elements end within a row", 20);
     let (x, v) = (b.input(&[3], 3), b.weights(&[3, 4], 16));
@@ -300,6 +321,7 @@ pub fn packed_across() -> Case {
 }
 
 /// More public values than the other rows of the circuit.
+#[must_use]
 pub fn many_public() -> Case {
     let mut b = Builder::new("many public values", 22);
     let p = b.public(&[180], (-3, 3));
@@ -309,10 +331,145 @@ pub fn many_public() -> Case {
 }
 
 /// Values that are never positive: bounds on one side of zero.
+#[must_use]
 pub fn negative_only() -> Case {
     let mut b = Builder::new("negative values only", 19);
     let p = b.public(&[3], (-900, -100));
     let p = b.all(p);
     b.to(Segment::Public).requant(p, 2, -150, -60);
+    b.finish()
+}
+
+/// Systems with tables.
+#[must_use]
+pub fn tables() -> Vec<Case> {
+    vec![table(), table_of_contraction(), tables_of_known_values()]
+}
+
+/// Systems with maxima and their selectors.
+#[must_use]
+pub fn maxima() -> Vec<Case> {
+    vec![max(), arg_max(), arg_max_ties(), largest_of_contraction(), known_maxima()]
+}
+
+/// A table with a negative start and repeated values, shared by two relations, beside one of a single entry.
+#[must_use]
+pub fn table() -> Case {
+    let mut b = Builder::new("table", 30);
+    let x = b.input_of(&[5], 4, vec![-3, 2, 0, -1, 2]);
+    let zeros = b.input_of(&[2], 2, vec![0, 0]);
+    let (x, zeros) = (b.all(x), b.all(zeros));
+    let values = [900, -7, 0, 11, -7, 1 << 40];
+    b.to(Segment::Public).table(x.clone(), -3, &values);
+    let last = View { offset: 1, axes: vec![padded(6, 1, 1, 4)], ..x };
+    let y = b.table(last, -3, &values);
+    b.to(Segment::Output).table(zeros, 0, &[-5]);
+    let y = b.all(y);
+    b.to(Segment::Public).affine(vec![(3, y)], 1);
+    b.finish()
+}
+
+/// A table over a contraction's whole result, its own result read by another contraction.
+#[must_use]
+pub fn table_of_contraction() -> Case {
+    let mut b = Builder::new("table of a contraction", 31);
+    let (x, w) = (b.input(&[2], 2), b.weights(&[2, 3], 2));
+    let (a, c) = (b.shaped(x, &[1, 1, 2]), b.shaped(w, &[1, 2, 3]));
+    let y = b.contraction(a, c, None);
+    let y = b.all(y);
+    let values: Vec<i64> = (-8..=8).map(|v| v * v - 20).collect();
+    let z = b.table(y, -8, &values);
+    let (a, c) = (b.shaped(z, &[1, 1, 3]), b.shaped(w, &[1, 3, 2]));
+    b.to(Segment::Public).contraction(a, c, None);
+    b.finish()
+}
+
+/// Tables over public, constant and padded values.
+#[must_use]
+pub fn tables_of_known_values() -> Case {
+    let mut b = Builder::new("tables of known values", 32);
+    let (p, k) = (b.public(&[3], (-2, 2)), b.constant(&[2], vec![1, -2]));
+    let (p, k) = (b.all(p), b.all(k));
+    let values = [4, 1, 0, 1, 4];
+    b.to(Segment::Public).table(p.clone(), -2, &values);
+    b.to(Segment::Public).table(k, -2, &values);
+    b.table(View { axes: vec![padded(2, 1, 2, 0)], ..p }, 0, &[6]);
+    b.finish()
+}
+
+/// Groups of several sizes, ties, negative values only, padding, a single element.
+#[must_use]
+pub fn max() -> Case {
+    let mut b = Builder::new("max", 33);
+    let x = b.input_of(&[6], 5, vec![-16, -3, -3, 15, 2, 15]);
+    let all = b.shaped(x, &[2, 3]);
+    let y = b.to(Segment::Public).max(all);
+    let y = b.shaped(y, &[1, 2]);
+    b.to(Segment::Output).max(y);
+    let alone = b.shaped(x, &[6, 1]);
+    b.max(alone);
+    let first = View { tensor: x, offset: 0, axes: vec![padded(4, 1, 1, 3)] };
+    b.to(Segment::Public).max(first);
+    let columns = View { tensor: x, offset: 0, axes: vec![Axis::plain(3, 1), Axis::plain(2, 3)] };
+    let y = b.max(columns);
+    let y = b.all(y);
+    b.to(Segment::Public).affine(vec![(-2, y)], 0);
+    b.finish()
+}
+
+/// Selectors of groups of several sizes, used as one-hot rows of a contraction.
+#[must_use]
+pub fn arg_max() -> Case {
+    let mut b = Builder::new("arg max", 34);
+    let (x, w) = (b.input_of(&[8], 6, vec![-32, 31, 7, 7, -1, -1, -2, -9]), b.weights(&[4, 2], 5));
+    let rows = b.shaped(x, &[2, 4]);
+    let y = b.arg_max(rows);
+    let (a, c) = (b.shaped(y, &[1, 2, 4]), b.shaped(w, &[1, 4, 2]));
+    b.to(Segment::Public).contraction(a, c, None);
+    let alone = b.shaped(x, &[8, 1]);
+    b.arg_max(alone);
+    let short = View { tensor: x, offset: 1, axes: vec![padded(5, 2, 3, 2)] };
+    b.to(Segment::Output).arg_max(short);
+    b.finish()
+}
+
+/// Ties at every place, all of them included.
+#[must_use]
+pub fn arg_max_ties() -> Case {
+    let mut b = Builder::new("arg max of equal values", 35);
+    let x = b.input_of(&[5, 3], 3, vec![2, 2, 2, 1, 2, 2, 2, 1, 2, -4, -4, -4, 2, 2, 1]);
+    let rows = b.shaped(x, &[5, 3]);
+    b.to(Segment::Public).arg_max(rows);
+    let copies = View { tensor: x, offset: 4, axes: vec![Axis::plain(4, 0)] };
+    b.to(Segment::Public).arg_max(copies);
+    b.finish()
+}
+
+/// The predicted class of two samples: selector and score of a contraction's whole result.
+#[must_use]
+pub fn largest_of_contraction() -> Case {
+    let mut b = Builder::new("largest of a contraction", 36);
+    let (x, w) = (b.input(&[2, 2], 5), b.weights(&[2, 3], 6));
+    let (a, c) = (b.shaped(x, &[1, 2, 2]), b.shaped(w, &[1, 2, 3]));
+    let y = b.contraction(a, c, None);
+    let y = b.shaped(y, &[2, 3]);
+    b.to(Segment::Public).arg_max(y.clone());
+    b.to(Segment::Public).max(y);
+    b.finish()
+}
+
+/// Maxima of public and constant values, and of padding alone.
+#[must_use]
+pub fn known_maxima() -> Case {
+    let mut b = Builder::new("largest of known values", 37);
+    let (p, k) = (b.public(&[4], (-90, 40)), b.constant(&[3], vec![-5, 17, 17]));
+    let (p, k) = (b.shaped(p, &[2, 2]), b.all(k));
+    b.to(Segment::Public).max(p.clone());
+    b.to(Segment::Public).arg_max(p.clone());
+    b.to(Segment::Public).max(k.clone());
+    b.arg_max(k);
+    let nothing = View { axes: vec![padded(3, 1, 3, 0)], ..p };
+    b.max(nothing.clone());
+    b.arg_max(nothing);
     b.finish()
 }

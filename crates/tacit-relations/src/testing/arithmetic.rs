@@ -1,6 +1,9 @@
 //! A second evaluation of every relation, written from the definitions and sharing nothing with the library's own.
 
-use tacit_relations::{Relation, RelationSystem, Segment, TensorId, Trace, View};
+use crate::relation::Relation;
+use crate::system::{RelationSystem, Segment, TensorId};
+use crate::trace::Trace;
+use crate::view::View;
 
 /// The element of a view at row-major position `flat`.
 fn read(values: &[Vec<i64>], view: &View, flat: usize) -> i128 {
@@ -23,9 +26,9 @@ fn rounded(x: i128, shift: u8) -> i128 {
     (2 * x + d).div_euclid(2 * d)
 }
 
-/// The `i`-th element of what a relation defines.
-fn element(values: &[Vec<i64>], relation: &Relation, i: usize) -> i128 {
-    match relation {
+/// The `i`-th element of what a relation defines; `None` for an operand off a table's domain.
+fn element(values: &[Vec<i64>], relation: &Relation, i: usize) -> Option<i128> {
+    Some(match relation {
         Relation::Contraction { a, c, bias, .. } => {
             let (m, k, n) = (a.axes[1].len, a.axes[2].len, c.axes[2].len);
             let batch = i / (m * n);
@@ -44,11 +47,32 @@ fn element(values: &[Vec<i64>], relation: &Relation, i: usize) -> i128 {
         Relation::Requant { x, shift, lo, hi, .. } => {
             rounded(read(values, x, i), *shift).clamp(i128::from(*lo), i128::from(*hi))
         }
-        other => panic!("{} defines nothing", other.kind()),
-    }
+        Relation::Table { x, first, values: results, .. } => {
+            let at = read(values, x, i) - i128::from(*first);
+            i128::from(*results.get(usize::try_from(at).ok()?)?)
+        }
+        Relation::Max { x, .. } => {
+            let n = x.axes[x.axes.len() - 1].len;
+            let mut largest = read(values, x, i * n);
+            for j in 1..n {
+                largest = largest.max(read(values, x, i * n + j));
+            }
+            largest
+        }
+        Relation::ArgMax { x, .. } => {
+            let n = x.axes[x.axes.len() - 1].len;
+            let own = read(values, x, i);
+            let (start, at) = (i - i % n, i % n);
+            let above = |j: usize| read(values, x, start + j) > own;
+            let ties_before = (0..at).any(|j| read(values, x, start + j) == own);
+            i128::from(!ties_before && !(0..n).any(above))
+        }
+        Relation::Range { .. } => return None,
+    })
 }
 
 /// Whether every relation holds and every committed, public and constant value is allowed, over the integers.
+#[must_use]
 pub fn holds(system: &RelationSystem, trace: &Trace) -> bool {
     let values = &trace.values;
     let tensors = system.tensors().iter().zip(values).all(|(spec, v)| {
@@ -69,13 +93,17 @@ pub fn holds(system: &RelationSystem, trace: &Trace) -> bool {
                 (0..x.len()).all(|i| (i128::from(*lo)..=i128::from(*hi)).contains(&read(values, x, i)))
             }
             _ => r.result().is_none_or(|y| {
-                values[y.0 as usize].iter().enumerate().all(|(i, v)| element(values, r, i) == i128::from(*v))
+                values[y.0 as usize]
+                    .iter()
+                    .enumerate()
+                    .all(|(i, v)| element(values, r, i) == Some((*v).into()))
             }),
         })
 }
 
 /// The honest trace up to `tensor`, whose `at`-th element is off by `delta`; everything after it is recomputed from the
-/// lie. At most one relation is broken, by one element. `None` where the lie leads out of 64 bits.
+/// lie. At most one relation is broken, by one element. `None` where the lie leads out of 64 bits or a table's domain.
+#[must_use]
 pub fn forged(
     system: &RelationSystem,
     honest: &Trace,
@@ -97,7 +125,7 @@ pub fn forged(
         let Some(y) = r.result() else { continue };
         if told {
             let fresh: Option<Vec<i64>> =
-                (0..system.tensor(y).len()).map(|i| i64::try_from(element(&values, r, i)).ok()).collect();
+                (0..system.tensor(y).len()).map(|i| i64::try_from(element(&values, r, i)?).ok()).collect();
             values[y.0 as usize] = fresh?;
         } else if y == tensor {
             lie(&mut values)?;

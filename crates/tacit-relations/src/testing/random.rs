@@ -1,15 +1,38 @@
 //! Random relation systems and models, by seed.
 
 use tacit_model::testing::{mlp, record};
-use tacit_relations::{Assignment, Axis, Inference, Segment, TensorId, View, Visibility, lower_inference};
 
 use super::Case;
 use super::builder::{Builder, signed};
+use crate::lower::{Inference, Visibility, lower_inference};
+use crate::system::{Segment, TensorId};
+use crate::trace::Assignment;
+use crate::view::{Axis, View};
+
+/// Kinds of relation that not every engine proves. Every random system may use the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    /// [`crate::Relation::Table`].
+    Table,
+    /// [`crate::Relation::Max`].
+    Max,
+    /// [`crate::Relation::ArgMax`].
+    ArgMax,
+}
+
+impl Extra {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Table, Self::Max, Self::ArgMax];
+}
 
 /// Magnitudes that may still be multiplied.
 const SMALL: i64 = 1 << 20;
 
 /// A perceptron's inference: layer sizes, widths, samples and what is hidden all vary.
+///
+/// # Panics
+/// When the trace disagrees with the model's evaluator.
+#[must_use]
 pub fn perceptron(sizes: &[usize], weight_bits: u8, activation_bits: u8, samples: usize, seed: u64) -> Case {
     let model = mlp(sizes, weight_bits, activation_bits, seed);
     let hidden = |bit: u64| if seed >> bit & 1 == 0 { Visibility::Hidden } else { Visibility::Public };
@@ -24,7 +47,7 @@ pub fn perceptron(sizes: &[usize], weight_bits: u8, activation_bits: u8, samples
         Visibility::Public => given.public.push(records.clone()),
     }
     let case = Case::new(format!("perceptron {sizes:?}, {weight_bits} bits, seed {seed}"), system, given);
-    let output = case.system().relations().last().and_then(|r| r.result()).expect("a model has an output");
+    let output = case.system.relations().last().and_then(|r| r.result()).expect("a model has an output");
     let features = records.len() / samples;
     let expected: Vec<i64> = records
         .chunks(features)
@@ -34,41 +57,56 @@ pub fn perceptron(sizes: &[usize], weight_bits: u8, activation_bits: u8, samples
     case
 }
 
-/// A system of random relations over random views.
-pub fn system(seed: u64) -> Case {
+/// A system of random relations over random views, some of `extras` among them. Lengths are a handful times `size`;
+/// neither they nor anything else drawn for a seed depends on an extra that is not asked for.
+#[must_use]
+pub fn system(seed: u64, size: usize, extras: &[Extra]) -> Case {
+    let scale = size as i64;
     let mut b = Builder::new(format!("random system {seed}"), seed);
     let mut pool = Vec::new();
     for _ in 0..b.rng.range(1, 2) {
-        let (len, width) = (b.rng.range(1, 5) as usize, b.rng.range(2, 10) as u8);
+        let (len, width) = (b.rng.range(1, 5 * scale) as usize, b.rng.range(2, 10) as u8);
         pool.push(b.input(&[len], width));
-        let (len, width) = (b.rng.range(1, 4) as usize, b.rng.range(1, 12) as u8);
+        let (len, width) = (b.rng.range(1, 4 * scale) as usize, b.rng.range(1, 12) as u8);
         pool.push(b.weights(&[len], width));
     }
     if b.rng.range(0, 1) == 1 {
-        let len = b.rng.range(1, 3) as usize;
+        let len = b.rng.range(1, 3 * scale) as usize;
         let values = b.values(len, (-40, 40));
         pool.push(b.constant(&[len], values));
-        let (len, (lo, hi)) = (b.rng.range(1, 3) as usize, (b.rng.range(-50, 9), b.rng.range(10, 60)));
+        let (len, (lo, hi)) =
+            (b.rng.range(1, 3 * scale) as usize, (b.rng.range(-50, 9), b.rng.range(10, 60)));
         pool.push(b.public(&[len], (lo, hi)));
     }
     let mut matrices = Vec::new();
-    for _ in 0..b.rng.range(1, 4) {
+    for _ in 0..b.rng.range(1, 3 + scale) {
         let segment = match b.rng.range(0, 5) {
             0 | 1 => Segment::Public,
             2 => Segment::Output,
             _ => Segment::Witness,
         };
-        let y = match b.rng.range(0, 6) {
-            0..=2 => contraction(&mut b, &pool, &mut matrices, segment),
-            3 => affine(&mut b, &pool, segment),
-            4 => product(&mut b, &pool, segment),
-            _ => requant(&mut b, &pool, segment),
+        let y = match b.rng.range(0, 6 + 2 * extras.len() as i64) {
+            0..=2 => contraction(&mut b, &pool, &mut matrices, segment, scale),
+            3 => affine(&mut b, &pool, segment, scale),
+            4 => product(&mut b, &pool, segment, scale),
+            5 | 6 => requant(&mut b, &pool, segment, scale),
+            other => match extras[other as usize % extras.len()] {
+                Extra::Table => table(&mut b, &pool, segment, scale),
+                Extra::Max => {
+                    let x = groups(&mut b, &pool, scale);
+                    b.to(segment).max(x)
+                }
+                Extra::ArgMax => {
+                    let x = groups(&mut b, &pool, scale);
+                    b.to(segment).arg_max(x)
+                }
+            },
         };
         pool.push(y);
         if b.rng.range(0, 2) == 0 {
             let x = *pick(&mut b, &pool);
             let (lo, hi) = b.tensors[x.0 as usize].bounds;
-            let shown = [b.rng.range(1, 3) as usize];
+            let shown = [b.rng.range(1, 3 * scale) as usize];
             let x = view(&mut b, x, &shown);
             b.range(x, lo.min(0), hi.max(0));
         }
@@ -116,8 +154,10 @@ fn contraction(
     pool: &[TensorId],
     matrices: &mut Vec<(TensorId, usize, usize)>,
     to: Segment,
+    scale: i64,
 ) -> TensorId {
-    let (m, k, n) = (b.rng.range(1, 2) as usize, b.rng.range(1, 3) as usize, b.rng.range(1, 3) as usize);
+    let mut up_to = |most: i64| b.rng.range(1, most * scale) as usize;
+    let (m, k, n) = (up_to(2), up_to(3), up_to(3));
     // Half the time against a whole matrix, new or used before.
     let matrix = (b.rng.range(0, 1) == 0).then(|| {
         if !matrices.is_empty() && b.rng.range(0, 1) == 0 {
@@ -150,8 +190,8 @@ fn contraction(
     b.to(to).contraction(a, c, bias)
 }
 
-fn affine(b: &mut Builder, pool: &[TensorId], to: Segment) -> TensorId {
-    let len = [b.rng.range(1, 4) as usize];
+fn affine(b: &mut Builder, pool: &[TensorId], to: Segment, scale: i64) -> TensorId {
+    let len = [b.rng.range(1, 4 * scale) as usize];
     let terms = (0..b.rng.range(1, 4))
         .map(|_| {
             let id = factor(b, pool);
@@ -163,19 +203,19 @@ fn affine(b: &mut Builder, pool: &[TensorId], to: Segment) -> TensorId {
     b.to(to).affine(terms, offset)
 }
 
-fn product(b: &mut Builder, pool: &[TensorId], to: Segment) -> TensorId {
-    let len = [b.rng.range(1, 4) as usize];
+fn product(b: &mut Builder, pool: &[TensorId], to: Segment, scale: i64) -> TensorId {
+    let len = [b.rng.range(1, 4 * scale) as usize];
     let (left, right) = (factor(b, pool), factor(b, pool));
     let (a, c) = (view(b, left, &len), view(b, right, &len));
     b.to(to).product(a, c)
 }
 
-fn requant(b: &mut Builder, pool: &[TensorId], to: Segment) -> TensorId {
+fn requant(b: &mut Builder, pool: &[TensorId], to: Segment, scale: i64) -> TensorId {
     let id = *pick(b, pool);
     let x = if b.rng.range(0, 1) == 0 {
         b.all(id)
     } else {
-        let len = [b.rng.range(1, 4) as usize];
+        let len = [b.rng.range(1, 4 * scale) as usize];
         view(b, id, &len)
     };
     let shift = b.rng.range(0, 20) as u8;
@@ -186,4 +226,25 @@ fn requant(b: &mut Builder, pool: &[TensorId], to: Segment) -> TensorId {
         _ => (7, 7),
     };
     b.to(to).requant(x, shift, lo, hi)
+}
+
+/// A random table over what a requantisation leaves.
+fn table(b: &mut Builder, pool: &[TensorId], to: Segment, scale: i64) -> TensorId {
+    let id = *pick(b, pool);
+    let whole = b.all(id);
+    let (shift, lo, hi) = (b.rng.range(0, 8) as u8, b.rng.range(-9, 0), b.rng.range(0, 20));
+    let x = b.requant(whole, shift, lo, hi);
+    let len = [b.rng.range(1, 4 * scale) as usize];
+    let x = view(b, x, &len);
+    // Padding shows zero, which is in the domain as well.
+    let (first, end) = (lo - b.rng.range(0, 2), hi + b.rng.range(1, 3));
+    let values = b.values((end - first) as usize, (-700, 900));
+    b.to(to).table(x, first, &values)
+}
+
+/// A view of some groups of elements, among which are equal ones more often than not.
+fn groups(b: &mut Builder, pool: &[TensorId], scale: i64) -> View {
+    let id = *pick(b, pool);
+    let lens = [b.rng.range(1, 2 * scale) as usize, b.rng.range(1, 4 * scale) as usize];
+    view(b, id, &lens)
 }
