@@ -75,6 +75,19 @@ pub fn model_id(architecture_digest: [u8; 32], weights: &Digest) -> Digest {
     Digest::new(hash8(&[tag(MODEL_LABEL), low, high, weights.element(), zero, zero, zero, zero]))
 }
 
+/// The label under which a list of curve points is hashed.
+const POINTS_LABEL: &str = "tacit/points/1";
+
+/// The digest of a list of points by their coordinates: `H8(tag, number of points, root of x₀, y₀, x₁, …, 0, …)`.
+/// Points of a curve over this field only; hiding, if any, is the points' own.
+#[must_use]
+pub fn points_digest(points: impl IntoIterator<Item = (Fr, Fr)>) -> Digest {
+    let coordinates: Vec<Fr> = points.into_iter().flat_map(|(x, y)| [x, y]).collect();
+    let zero = Fr::zero();
+    let count = Fr::from(coordinates.len() as u64 / 2);
+    Digest::new(hash8(&[tag(POINTS_LABEL), count, root(&coordinates), zero, zero, zero, zero, zero]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,7 +41,7 @@ pub mod permutation;
 mod salt;
 pub mod vector;
 
-pub use digest::{Domain, digest, final_inputs, model_id};
+pub use digest::{Domain, digest, final_inputs, model_id, points_digest};
 pub use encoding::{DecodeError, Digest, hash_bytes_to_lanes};
 pub use halo2curves::bn256::Fr;
 pub use parameters::{Parameters, parameters};

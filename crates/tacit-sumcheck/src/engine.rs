@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRngCore;
 use tacit_relations::{
-    Commitment, Engine, EngineError, Opening, Openings, Progress, Refused, RelationSystem, Segment, Statement,
-    TensorId, Trace,
+    Commitment, Engine, EngineError, Opening, Openings, Progress, Refused, RelationSystem, Segment,
+    Statement, TensorId, TensorSpec, Trace,
 };
+
+use crate::group::decode_all;
+use crate::plan::Plan;
+use crate::protocol;
+use crate::witness::Lookout;
 
 /// Version of the protocol. A proof of another version is another engine's.
 pub const PROTOCOL_VERSION: u32 = 1;
+
+const PROOF: &str = "tacit/sumcheck/1/proof";
+const CERTIFICATE: &str = "tacit/sumcheck/1/certificate";
 
 /// The sumcheck engine. It has no state: nothing to set up, nothing to keep.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,8 +28,10 @@ impl SumcheckEngine {
     ///
     /// # Errors
     /// [`EngineError`] when the bytes are not points.
-    pub fn weights_digest(&self, _commitment: &Commitment) -> Result<tacit_digest::Digest, EngineError> {
-        Err(unfinished())
+    pub fn weights_digest(&self, commitment: &Commitment) -> Result<tacit_digest::Digest, EngineError> {
+        let points = decode_all(&commitment.0)
+            .ok_or_else(|| EngineError::new("the commitment to the weights is not a list of points"))?;
+        Ok(tacit_digest::points_digest(points.iter().map(|p| (p.x, p.y))))
     }
 
     /// Proves once, for every later proof, that each committed weight fits its tensor's declared width.
@@ -33,15 +43,22 @@ impl SumcheckEngine {
     #[allow(clippy::too_many_arguments)]
     pub fn certify(
         &self,
-        _system: &RelationSystem,
-        _weights: &BTreeMap<TensorId, &[i64]>,
-        _commitment: &Commitment,
-        _opening: &Opening,
-        _binding: [u8; 32],
-        _rng: &mut dyn CryptoRngCore,
-        _progress: &dyn Progress,
+        system: &RelationSystem,
+        weights: &BTreeMap<TensorId, &[i64]>,
+        commitment: &Commitment,
+        opening: &Opening,
+        binding: [u8; 32],
+        rng: &mut dyn CryptoRngCore,
+        progress: &dyn Progress,
     ) -> Result<Vec<u8>, EngineError> {
-        Err(unfinished())
+        progress.stage("certifying the weights");
+        let statement = certificate(system, commitment, binding)?;
+        let values = system.segment(Segment::Weights);
+        let values: Vec<Vec<i64>> =
+            values.map(|id| weights.get(&id).copied().unwrap_or_default().to_vec()).collect();
+        let openings = Openings::from([(Segment::Weights, opening.clone())]);
+        let plan = Plan::certificate(&statement.system);
+        protocol::prove(CERTIFICATE, &plan, &statement, &Trace { values }, &openings, rng, Lookout::Refuse)
     }
 
     /// Checks a certificate of [`SumcheckEngine::certify`]. No proof about these weights means anything without it.
@@ -50,43 +67,59 @@ impl SumcheckEngine {
     /// [`Refused`].
     pub fn check_certificate(
         &self,
-        _system: &RelationSystem,
-        _commitment: &Commitment,
-        _binding: [u8; 32],
-        _certificate: &[u8],
-        _progress: &dyn Progress,
+        system: &RelationSystem,
+        commitment: &Commitment,
+        binding: [u8; 32],
+        proof: &[u8],
+        progress: &dyn Progress,
     ) -> Result<(), Refused> {
-        Err(unfinished().into())
+        progress.stage("checking the certificate of the weights");
+        let statement = certificate(system, commitment, binding)?;
+        protocol::verify(CERTIFICATE, &Plan::certificate(&statement.system), &statement, proof).map(|_| ())
     }
 }
 
-fn unfinished() -> EngineError {
-    EngineError::new("the sumcheck engine is being built")
+/// The statement of a certificate: the weights alone.
+fn certificate(
+    system: &RelationSystem,
+    commitment: &Commitment,
+    binding: [u8; 32],
+) -> Result<Statement, EngineError> {
+    let weights: Vec<TensorSpec> =
+        system.segment(Segment::Weights).map(|id| system.tensor(id).clone()).collect();
+    let system = RelationSystem::new(weights, Vec::new()).map_err(|e| EngineError::new(e.to_string()))?;
+    let commitments = BTreeMap::from([(Segment::Weights, commitment.clone())]);
+    Ok(Statement { system, binding, commitments, public: BTreeMap::new() })
 }
 
 impl Engine for SumcheckEngine {
     fn commit(
         &self,
-        _system: &RelationSystem,
-        _segment: Segment,
-        _tensors: &BTreeMap<TensorId, &[i64]>,
-        _opening: &Opening,
+        system: &RelationSystem,
+        segment: Segment,
+        tensors: &BTreeMap<TensorId, &[i64]>,
+        opening: &Opening,
     ) -> Result<Commitment, EngineError> {
-        Err(unfinished())
+        protocol::commit(system, segment, tensors, opening)
     }
 
     fn prove(
         &self,
-        _statement: &Statement,
-        _trace: &Trace,
-        _openings: &Openings,
-        _rng: &mut dyn CryptoRngCore,
-        _progress: &dyn Progress,
+        statement: &Statement,
+        trace: &Trace,
+        openings: &Openings,
+        rng: &mut dyn CryptoRngCore,
+        progress: &dyn Progress,
     ) -> Result<Vec<u8>, EngineError> {
-        Err(unfinished())
+        progress.stage("proving");
+        statement.validate().map_err(|e| EngineError::new(e.to_string()))?;
+        let plan = Plan::new(&statement.system);
+        protocol::prove(PROOF, &plan, statement, trace, openings, rng, Lookout::Refuse)
     }
 
-    fn verify(&self, _statement: &Statement, _proof: &[u8], _progress: &dyn Progress) -> Result<(), Refused> {
-        Err(unfinished().into())
+    fn verify(&self, statement: &Statement, proof: &[u8], progress: &dyn Progress) -> Result<(), Refused> {
+        progress.stage("verifying");
+        statement.validate()?;
+        protocol::verify(PROOF, &Plan::new(&statement.system), statement, proof).map(|_| ())
     }
 }

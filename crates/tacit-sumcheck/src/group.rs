@@ -1,4 +1,8 @@
 //! Grumpkin: the group that commitments live in, its generators, encodings and multi-scalar multiplication.
+//!
+//! Sums of many points are taken in rounds of independent affine additions that share one inversion: six
+//! multiplications for an addition, where projective formulas need eleven or more. Running times depend on the
+//! scalars.
 
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -6,7 +10,7 @@ use halo2curves::{
     CurveExt,
     ff::{Field, PrimeField},
     group::{Curve, Group, GroupEncoding, prime::PrimeCurveAffine},
-    grumpkin,
+    grumpkin::{self, Fq},
 };
 use rayon::prelude::*;
 
@@ -109,12 +113,292 @@ pub(crate) fn normalise(points: &[Point]) -> Vec<Affine> {
 
 /// `Σ scalars[i]·bases[i]` over the shorter of the two lengths. Timing depends on the scalars.
 pub(crate) fn msm(scalars: &[F], bases: &[Affine]) -> Point {
-    let (scalars, bases): (Vec<F>, Vec<Affine>) =
-        scalars.iter().zip(bases).filter(|(s, _)| !bool::from(s.is_zero())).unzip();
+    let (scalars, bases): (Vec<[u64; 4]>, Vec<&Affine>) = scalars
+        .iter()
+        .zip(bases)
+        .filter(|(scalar, base)| !bool::from(scalar.is_zero() | base.is_identity()))
+        .map(|(scalar, base)| (<[u64; 4]>::from(*scalar), base))
+        .unzip();
     if scalars.is_empty() {
         return Point::identity();
     }
-    halo2curves::msm::msm_best(&scalars, &bases)
+    const BITS: usize = F::NUM_BITS as usize + 1;
+    let width = (2..16)
+        .min_by_key(|&width| BITS.div_ceil(width) * (scalars.len() + (1 << width)))
+        .expect("the range is not empty");
+    let windows = BITS.div_ceil(width);
+    let share = windows.div_ceil(rayon::current_num_threads()).min(windows.min(1 << 17).div_ceil(1));
+    let partial = |first: usize| {
+        let windows = share.min(windows - first);
+        let mut entries = Vec::with_capacity(windows * scalars.len());
+        for (index, scalar) in scalars.iter().enumerate() {
+            for window in 0..windows {
+                entries.extend(Entry::new(window, width, booth(scalar, first + window, width), index));
+            }
+        }
+        horner(&bucket_sums(windows, width, &entries, |index| *bases[index]), width)
+    };
+    let mut sums: Vec<Jacobian> = (0..windows).into_par_iter().step_by(share).map(partial).collect();
+    let mut total = sums.pop().unwrap_or(Jacobian::IDENTITY);
+    for sum in sums.iter().rev() {
+        for _ in 0..share * width {
+            total = total.double();
+        }
+        total = total.add(&Point::from(*sum).to_affine());
+    }
+    total.into()
+}
+
+/// Digit `window` of `scalar` in base `2^width`, balanced: `−2^(width−1) ≤ digit ≤ 2^(width−1)`.
+fn booth(scalar: &[u64; 4], window: usize, width: usize) -> i64 {
+    // The bits of the window, and below them the top bit of the window before.
+    let bits = |from: usize, count: usize| {
+        let word = |i: usize| u128::from(scalar.get(i).copied().unwrap_or(0));
+        let pair = word(from / 64) | word(from / 64 + 1) << 64;
+        (pair >> (from % 64)) as i64 & ((1 << count) - 1)
+    };
+    let low = window * width;
+    let digit = bits(low, width);
+    let carry = if low == 0 { 0 } else { bits(low - 1, 1) };
+    digit + carry - ((digit >> (width - 1)) << width)
+}
+
+/// A point to be added to, or taken from, a bucket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    bucket: u32,
+    /// Twice the index of the point, and one more if it is to be subtracted.
+    source: u32,
+}
+
+impl Entry {
+    /// `digit` times the point at `index`, in `set`; nothing if the digit is zero.
+    ///
+    /// Digits are at most `2^(width−1)` in absolute value.
+    pub(crate) fn new(set: usize, width: usize, digit: i64, index: usize) -> Option<Self> {
+        let weight = digit.unsigned_abs() as usize;
+        let bucket = ((set << (width - 1)) + weight).checked_sub(1)? as u32;
+        (weight != 0).then_some(Self { bucket, source: (index as u32) << 1 | u32::from(digit < 0) })
+    }
+}
+
+/// For each set of `2^(width−1)` buckets, `width` points `S_0, …` with
+/// `Σ_k 2^k·S_k = Σ_j (j + 1)·(sum of bucket j)`. A later set's points follow those of the one before.
+pub(crate) fn bucket_sums(
+    sets: usize,
+    width: usize,
+    entries: &[Entry],
+    point: impl Fn(usize) -> Affine,
+) -> Vec<Affine> {
+    // Sorted by bucket.
+    let mut counts = vec![0; sets << (width - 1)];
+    for entry in entries {
+        counts[entry.bucket as usize] += 1;
+    }
+    let mut next = counts.clone();
+    let mut total = 0;
+    for slot in &mut next {
+        (*slot, total) = (total, total + *slot);
+    }
+    let mut order = vec![0; entries.len()];
+    for entry in entries {
+        let slot = &mut next[entry.bucket as usize];
+        order[*slot as usize] = entry.source;
+        *slot += 1;
+    }
+    let signed = |i: usize| {
+        let point = point(order[i] as usize >> 1);
+        if order[i] % 2 == 0 { point } else { -point }
+    };
+    let mut adder = Adder::default();
+    let points = adder.halve(&mut counts, signed);
+    let sums = adder.finish(points, &mut counts);
+    let mut sums = sums.into_iter();
+    let mut buckets: Vec<Affine> = counts
+        .iter()
+        .map(|&count| if count == 0 { Affine::identity() } else { sums.next().unwrap_or_default() })
+        .collect();
+
+    // Bucket `j` weighs `j + 1`: once in the sum of all, and by the bits of `j`. Adding neighbours and keeping the
+    // odd ones takes off one bit after another.
+    let mut odd = Vec::with_capacity(buckets.len());
+    let mut counts = Vec::with_capacity(width * sets);
+    for level in 1..width {
+        odd.extend(buckets.iter().skip(1).step_by(2));
+        counts.resize(counts.len() + sets, 1u32 << (width - 1 - level));
+        let mut pairs = vec![2; buckets.len() / 2];
+        buckets = adder.halve(&mut pairs, |i| buckets[i]);
+    }
+    // The sum of all joins the lowest bit.
+    let bits = adder.finish(odd, &mut counts);
+    let lowest = if width == 1 {
+        buckets
+    } else {
+        let mut pairs = vec![2; sets];
+        adder.halve(&mut pairs, |i| if i % 2 == 0 { buckets[i / 2] } else { bits[i / 2] })
+    };
+    (0..sets)
+        .flat_map(|set| (0..width).map(move |bit| (set, bit)))
+        .map(|(set, bit)| match bit {
+            0 => lowest[set],
+            _ if bit == width - 1 => Affine::identity(),
+            _ => bits[bit * sets + set],
+        })
+        .collect()
+}
+
+/// `Σ_k 2^k·bits[k]` with `bits` as [`bucket_sums`] makes them, the sets being the digits of one number.
+pub(crate) fn horner(bits: &[Affine], _width: usize) -> Jacobian {
+    bits.iter().rev().fold(Jacobian::IDENTITY, |sum, bit| sum.double().add(bit))
+}
+
+/// Additions that share an inversion.
+#[derive(Default)]
+struct Adder {
+    /// Where each addition reads its two neighbouring operands and writes its sum.
+    pairs: Vec<(u32, u32)>,
+    /// Products of the denominators before.
+    prefixes: Vec<Fq>,
+}
+
+impl Adder {
+    /// Additions to one inversion, which costs about a hundred multiplications.
+    const BATCH: usize = 512;
+
+    /// Sums of runs of neighbouring points; no point for an empty run.
+    fn finish(&mut self, mut points: Vec<Affine>, counts: &mut [u32]) -> Vec<Affine> {
+        while counts.iter().any(|&count| count > 1) {
+            points = self.halve(counts, |i| points[i]);
+        }
+        points
+    }
+
+    /// Adds neighbours in runs of `counts` points, whose lengths become half, rounded up.
+    fn halve(&mut self, counts: &mut [u32], point: impl Fn(usize) -> Affine) -> Vec<Affine> {
+        let total: u32 = counts.iter().map(|count| count.div_ceil(2)).sum();
+        let mut sums = vec![Affine::identity(); total as usize];
+        let (mut read, mut write) = (0, 0);
+        for count in counts {
+            for _ in 0..*count / 2 {
+                self.pairs.push((read, write));
+                read += 2;
+                write += 1;
+                if self.pairs.len() == Self::BATCH {
+                    self.flush(&mut sums, &point);
+                }
+            }
+            if *count % 2 == 1 {
+                sums[write as usize] = point(read as usize);
+                read += 1;
+                write += 1;
+            }
+            *count = count.div_ceil(2);
+        }
+        self.flush(&mut sums, &point);
+        sums
+    }
+
+    fn flush(&mut self, sums: &mut [Affine], point: impl Fn(usize) -> Affine) {
+        let mut product = Fq::one();
+        self.prefixes.clear();
+        for &(read, _) in &self.pairs {
+            self.prefixes.push(product);
+            product *= denominator(&point(read as usize), &point(read as usize + 1));
+        }
+        let mut inverse = product.invert().unwrap_or(Fq::zero());
+        for (&(read, write), prefix) in self.pairs.iter().zip(&self.prefixes).rev() {
+            let (p, q) = (point(read as usize), point(read as usize + 1));
+            sums[write as usize] = add_with(&p, &q, &(inverse * prefix));
+            inverse *= denominator(&p, &q);
+        }
+        self.pairs.clear();
+    }
+}
+
+/// What [`add_with`] needs the inverse of. Never zero.
+#[inline(always)]
+fn denominator(p: &Affine, q: &Affine) -> Fq {
+    // No point of the curve has `y = 0`: the group's order is odd. So `y = 0` says identity.
+    if p.x != q.x && p.y != Fq::zero() && q.y != Fq::zero() {
+        q.x - p.x
+    } else if p == q && p.y != Fq::zero() {
+        p.y.double()
+    } else {
+        Fq::one()
+    }
+}
+
+/// `p + q`, given the inverse of their [`denominator`].
+#[inline(always)]
+fn add_with(p: &Affine, q: &Affine, inverse: &Fq) -> Affine {
+    let slope = if p.x != q.x && p.y != Fq::zero() && q.y != Fq::zero() {
+        (q.y - p.y) * inverse
+    } else if q.y == Fq::zero() {
+        return *p;
+    } else if p.y == Fq::zero() {
+        return *q;
+    } else if p.y == q.y {
+        let square = p.x * p.x;
+        (square.double() + square) * inverse
+    } else {
+        return Affine::identity();
+    };
+    let x = slope * slope - p.x - q.x;
+    Affine { x, y: slope * (p.x - x) - p.y }
+}
+
+/// A point `(x/z², y/z³)`: what doubles fastest. The identity has `z = 0`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Jacobian {
+    x: Fq,
+    y: Fq,
+    z: Fq,
+}
+
+impl Jacobian {
+    pub(crate) const IDENTITY: Self = Self { x: Fq::one(), y: Fq::one(), z: Fq::zero() };
+
+    /// Twice the point (`dbl-2009-l` of the Explicit-Formulas Database).
+    pub(crate) fn double(&self) -> Self {
+        let a = self.x * self.x;
+        let b = self.y * self.y;
+        let c = b * b;
+        let xb = self.x + b;
+        let d = (xb * xb - a - c).double();
+        let e = a.double() + a;
+        let x = e * e - d.double();
+        Self { x, y: e * (d - x) - c.double().double().double(), z: (self.y * self.z).double() }
+    }
+
+    /// The sum with an affine point.
+    pub(crate) fn add(&self, other: &Affine) -> Self {
+        if other.y == Fq::zero() {
+            return *self;
+        }
+        if self.z == Fq::zero() {
+            return Self { x: other.x, y: other.y, z: Fq::one() };
+        }
+        let zz = self.z * self.z;
+        let h = other.x * zz - self.x;
+        let r = other.y * (zz * self.z) - self.y;
+        if h == Fq::zero() {
+            return if r == Fq::zero() { self.double() } else { Self::IDENTITY };
+        }
+        let hh = h * h;
+        let hhh = hh * h;
+        let v = self.x * hh;
+        let x = r * r - hhh - v.double();
+        Self { x, y: r * (v - x) - self.y * hhh, z: self.z * h }
+    }
+}
+
+impl From<Jacobian> for Point {
+    fn from(p: Jacobian) -> Self {
+        if p.z == Fq::zero() {
+            return Self::identity();
+        }
+        Self { x: p.x * p.z, y: p.y, z: p.z * p.z * p.z }
+    }
 }
 
 /// The field element of a signed integer.

@@ -3,10 +3,24 @@
 //! Multilinear polynomials, Pedersen–Hyrax commitments over Grumpkin, sum-check with committed messages, logup for
 //! ranges and tables. Needs no setup.
 
+mod checks;
+mod claims;
 mod engine;
+mod expr;
+mod grid;
 mod group;
 mod hyrax;
+mod layout;
+mod lookups;
+mod opening;
+mod party;
 mod pedersen;
+mod plan;
+mod poly;
+mod protocol;
+mod sumcheck;
+mod transcript;
 mod wide;
+mod witness;
 
 pub use engine::{PROTOCOL_VERSION, SumcheckEngine};

@@ -1,0 +1,165 @@
+//! Evaluations of columns at points: each committed once, all opened at the end.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use crate::expr::{Expr, Slot, Source, Values};
+use crate::grid::{Grid, bits_of};
+use crate::group::{F, f_from_i128};
+use crate::layout::{Layout, outer_product};
+use crate::party::{Linear, Malformed, Message, Party};
+use crate::plan::Plan;
+use crate::poly::{bits, inner};
+use crate::wide::{ColumnSums, limbs};
+
+/// What both parties work from; the verifier's columns are empty.
+pub(crate) struct Context<'t> {
+    pub(crate) plan: &'t Plan,
+    pub(crate) values: Values<'t>,
+    pub(crate) proving: bool,
+}
+
+/// The column's extension at `point` is `scalar`.
+pub(crate) struct Claim<S> {
+    pub(crate) column: usize,
+    pub(crate) point: Vec<F>,
+    pub(crate) scalar: S,
+    /// For the prover: the rows, combined by their weights; full ones and short ones.
+    pub(crate) combined: Option<Combined>,
+}
+
+/// `Σ L[row] · row` over the full rows and over the short ones.
+pub(crate) struct Combined {
+    pub(crate) full: Vec<F>,
+    pub(crate) tail: Vec<F>,
+}
+
+/// The claims of a proof.
+pub(crate) struct Claims<S> {
+    pub(crate) list: Vec<Claim<S>>,
+    index: HashMap<(Source, Vec<[u8; 32]>), usize>,
+    known: HashMap<(Source, Vec<[u8; 32]>), F>,
+}
+
+impl<S: Linear> Claims<S> {
+    pub(crate) fn new() -> Self {
+        Self { list: Vec::new(), index: HashMap::new(), known: HashMap::new() }
+    }
+
+    /// The multilinear extension of an expression (zero off the grid) at a point, axis by axis.
+    pub(crate) fn expr<P: Party<Scalar = S>>(
+        &mut self,
+        party: &mut P,
+        context: &Context<'_>,
+        expr: &Expr,
+        lens: &[usize],
+        axes: &[&[F]],
+    ) -> Result<S, Malformed> {
+        let grid = Grid { lens: lens.to_vec() };
+        let mut sum = S::known(f_from_i128(expr.constant) * grid.indicator(axes));
+        for term in &expr.terms {
+            let source_grid = context.grid(term.source);
+            let mut factor = f_from_i128(term.coefficient);
+            for (i, (&len, z)) in lens.iter().zip(axes).enumerate() {
+                if !term.slots.contains(&Slot::Axis(i)) {
+                    factor *= crate::poly::eq_sum(z, len);
+                }
+            }
+            let mut point = Vec::with_capacity(source_grid.vars());
+            for (slot, &len) in term.slots.iter().zip(&source_grid.lens) {
+                match slot {
+                    Slot::Axis(i) => point.extend_from_slice(axes[*i]),
+                    Slot::At(c) => point.extend(bits(*c, bits_of(len))),
+                }
+            }
+            let value = self.source(party, context, term.source, point)?;
+            sum.add(&value, &factor);
+        }
+        Ok(sum)
+    }
+
+    /// A source at a point.
+    pub(crate) fn source<P: Party<Scalar = S>>(
+        &mut self,
+        party: &mut P,
+        context: &Context<'_>,
+        source: Source,
+        point: Vec<F>,
+    ) -> Result<S, Malformed> {
+        let key = (source, point.iter().map(F::to_bytes).collect::<Vec<_>>());
+        match source {
+            Source::Public(i) => {
+                let evaluate = || {
+                    let grid = &context.values.public_grids[i];
+                    let weights = outer_product(&grid.lens, &grid.split(&point));
+                    let terms = context.values.publics[i].par_iter().with_min_len(1 << 12).zip(weights);
+                    terms.map(|(v, w)| crate::group::f_from_i64(*v) * w).sum()
+                };
+                Ok(S::known(*self.known.entry(key).or_insert_with(evaluate)))
+            }
+            Source::Column(column) => {
+                if let Some(&known) = self.index.get(&key) {
+                    return Ok(self.list[known].scalar.clone());
+                }
+                let mut combined = None;
+                let scalar = party.commit(Message::Evaluation, 1, || {
+                    let (rows, value) = combine(
+                        &context.plan.columns[column].layout,
+                        &context.values.columns[column],
+                        &point,
+                    );
+                    combined = Some(rows);
+                    vec![value]
+                })?;
+                let scalar = scalar.into_iter().next().ok_or(Malformed("an evaluation is missing"))?;
+                self.index.insert(key, self.list.len());
+                self.list.push(Claim { column, point, scalar: scalar.clone(), combined });
+                Ok(scalar)
+            }
+        }
+    }
+}
+
+impl Context<'_> {
+    /// The grid of a source.
+    pub(crate) fn grid(&self, source: Source) -> &Grid {
+        match source {
+            Source::Column(i) => &self.values.column_grids[i],
+            Source::Public(i) => &self.values.public_grids[i],
+        }
+    }
+}
+
+/// One pass over the integers of a column: its rows combined by the point's row weights, and the evaluation.
+fn combine(layout: &Layout, values: &[i64], point: &[F]) -> (Combined, F) {
+    let weights = layout.weights(point);
+    let rows: Vec<_> = weights.rows.iter().map(limbs).collect();
+    // Enough rows for a thread to be worth it.
+    let chunk =
+        rows.len().div_ceil(2 * rayon::current_num_threads()).max((1 << 13) / layout.row_len().min(1 << 13));
+    let sums = rows
+        .par_chunks(chunk)
+        .enumerate()
+        .map(|(c, weights)| {
+            let mut full = ColumnSums::new(layout.row_len());
+            let mut tail = ColumnSums::new(layout.tail_len().unwrap_or(0));
+            for (i, weight) in weights.iter().enumerate() {
+                let row = c * chunk + i;
+                let sums = if layout.is_tail(row) { &mut tail } else { &mut full };
+                sums.add(weight, 0, &values[layout.range(row)]);
+            }
+            (full, tail)
+        })
+        .reduce_with(|mut a, b| {
+            a.0.merge(&b.0);
+            a.1.merge(&b.1);
+            a
+        });
+    let combined = sums.map_or(Combined { full: Vec::new(), tail: Vec::new() }, |(full, tail)| Combined {
+        full: full.finish(),
+        tail: tail.finish(),
+    });
+    let value = inner(&combined.full, &weights.columns) + inner(&combined.tail, &weights.columns);
+    (combined, value)
+}

@@ -1,0 +1,443 @@
+//! The end of a proof: what the sum-checks left is opened in zero knowledge.
+//!
+//! 1. All products `a·b = c` of committed scalars are folded to one by a weighted sum-check over their list.
+//! 2. All claims on columns are joined by powers of `γ`. In row space a claim is `⟨u, R⟩`, `u` the rows of the column
+//!    combined by the point's row weights; one sum-check over columns reduces `Σ γ^i ⟨u_i, R_i⟩` to `⟨u*, eq(s)⟩` with
+//!    `u* = Σ γ^i R_i(s) u_i`, whose commitment is the same combination of row commitments. Columns beyond a row's end
+//!    have weight zero in `R_i`, so nothing there counts.
+//! 3. First messages of the Σ-protocols (Maurer 2009; Wahby et al. 2018, Fig. 5 and 6): product, zero, and a masked vector
+//!    for the dot product; one challenge; responses.
+//! 4. The masked vector is shown by a logarithmic inner-product argument (Bünz et al. 2018, §3) with the scalar base
+//!    `ξ·U`, `ξ` drawn after the responses. It needs no zero knowledge: the vector is uniform.
+//! 5. The verifier checks all group equations as one random combination.
+
+use std::collections::BTreeMap;
+
+use halo2curves::ff::{BatchInvert as _, Field};
+use halo2curves::group::{Curve as _, Group as _};
+use rayon::prelude::*;
+
+use crate::claims::{Claim, Claims, Context};
+use crate::group::{Affine, F, Generators, Point, msm, normalise};
+use crate::party::{Combination, Linear, Malformed, Message, Opened, Party, Prover, Read, Verifier};
+use crate::pedersen::Pedersen;
+use crate::plan::Column;
+use crate::poly::{eq_prefix_tables, eq_table, fold, inner};
+use crate::sumcheck::{PlainRounds, WeightedRounds, plain, weighted};
+
+/// The inner-product argument stops folding at this length and sends what is left.
+const FOLDED: usize = 16;
+
+/// What both parties know when the sum-checks are over.
+struct Joined<S> {
+    /// `x · y = product`.
+    x: S,
+    y: S,
+    product: S,
+    /// A scalar that is zero.
+    zero: S,
+    /// `⟨u*, eq(s)⟩ = dot`.
+    dot: S,
+    s: Vec<F>,
+    /// Weight of each claim in `u*`: for its full rows and for its short ones.
+    weights: Vec<(F, F)>,
+}
+
+/// Steps 1 and 2.
+fn join<P: Party>(
+    party: &mut P,
+    context: &Context<'_>,
+    claims: &Claims<P::Scalar>,
+) -> Result<Joined<P::Scalar>, Malformed> {
+    let zero = P::Scalar::known(F::ZERO);
+    let requirements = party.requirements();
+
+    let count = requirements.products.len().max(1);
+    let vars = crate::grid::bits_of(count);
+    let tau = party.challenges("fold products", vars);
+    let mut prover = context.proving.then(|| {
+        let value = |s: &P::Scalar| party.value(s).expect("the prover has values");
+        let products = &requirements.products;
+        let mut eq = eq_prefix_tables(&tau);
+        eq.pop();
+        ProductRounds {
+            a: products.iter().map(|p| value(&p.0)).collect(),
+            b: products.iter().map(|p| value(&p.1)).collect(),
+            c: products.iter().map(|p| value(&p.2)).collect(),
+            eq,
+        }
+    });
+    let rounds = prover.as_mut().map(|p| p as &mut dyn WeightedRounds);
+    let reduced = weighted(party, zero.clone(), &tau, rounds)?;
+    let at_point = eq_table(&reduced.point);
+    let (mut x, mut y, mut product) = (zero.clone(), zero.clone(), reduced.claim);
+    for ((a, b, c), e) in requirements.products.iter().zip(&at_point) {
+        x.add(a, e);
+        y.add(b, e);
+        product.add(c, e);
+    }
+
+    let omega = party.challenge("zeros");
+    let mut joined_zero = zero.clone();
+    for scalar in requirements.zeros.iter().rev() {
+        joined_zero.scale(&omega);
+        joined_zero.add(scalar, &F::ONE);
+    }
+
+    let gamma = party.challenge("claims");
+    let vars = crate::grid::bits_of(context.plan.width);
+    let mut claim = zero;
+    let mut power = F::ONE;
+    let mut powers = Vec::with_capacity(claims.list.len());
+    for c in &claims.list {
+        claim.add(&c.scalar, &power);
+        powers.push(power);
+        power *= gamma;
+    }
+    // Column weights are the same for claims with equal layouts and points: computed once for each.
+    let columns: Vec<Vec<F>> = claims
+        .list
+        .par_iter()
+        .map(|c| context.plan.columns[c.column].layout.weights(&c.point).columns)
+        .collect();
+    let mut prover =
+        context.proving.then(|| ColumnRounds::new(&context.plan.columns, &claims.list, &powers, &columns));
+    let rounds = prover.as_mut().map(|p| p as &mut dyn PlainRounds);
+    let reduced = plain(party, claim, vars, 2, rounds)?;
+    let eq = eq_table(&reduced.point);
+    let weights = claims
+        .list
+        .par_iter()
+        .zip(&columns)
+        .zip(&powers)
+        .map(|((c, columns), power)| {
+            let tail = context.plan.columns[c.column].layout.tail_len();
+            let full = inner(columns, &eq);
+            (*power * full, *power * tail.map_or(F::ZERO, |len| inner(&columns[..len], &eq)))
+        })
+        .collect();
+    Ok(Joined { x, y, product, zero: joined_zero, dot: reduced.claim, s: reduced.point, weights })
+}
+
+/// `Σ_i eq(τ, i) (a_i b_i − c_i) = 0`.
+struct ProductRounds {
+    a: Vec<F>,
+    b: Vec<F>,
+    c: Vec<F>,
+    eq: Vec<Vec<F>>,
+}
+
+impl WeightedRounds for ProductRounds {
+    fn round(&mut self) -> (F, F) {
+        let eq = self.eq.pop().expect("a table per round");
+        let at = |v: &[F], i: usize| v.get(i).copied().unwrap_or(F::ZERO);
+        (0..self.a.len().div_ceil(2)).fold((F::ZERO, F::ZERO), |sum, y| {
+            let [a0, a1, b0, b1] =
+                [(&self.a, 0), (&self.a, 1), (&self.b, 0), (&self.b, 1)].map(|(v, i)| at(v, 2 * y + i));
+            let one = a1 * b1 - at(&self.c, 2 * y + 1);
+            (sum.0 + eq[y] * one, sum.1 + eq[y] * (a1 - a0) * (b1 - b0))
+        })
+    }
+
+    fn bind(&mut self, r: &F) {
+        for v in [&mut self.a, &mut self.b, &mut self.c] {
+            fold(v, r);
+        }
+    }
+}
+
+/// `Σ_x Σ_i u_i(x) R_i(x)`.
+struct ColumnRounds {
+    pairs: Vec<(Vec<F>, Vec<F>)>,
+}
+
+impl ColumnRounds {
+    fn new<S>(layouts: &[Column], claims: &[Claim<S>], powers: &[F], columns: &[Vec<F>]) -> Self {
+        // Claims with the same column weights are one pair.
+        let mut pairs: BTreeMap<_, (Vec<F>, Vec<F>)> = BTreeMap::new();
+        let mut add = |key: &(Vec<usize>, Vec<F>), u: &[F], r: &[F], power: &F| {
+            let key = (u.len(), key.clone());
+            let (sum, _) =
+                pairs.entry(key).or_insert_with(|| (vec![F::ZERO; u.len()], r[..u.len()].to_vec()));
+            for (sum, u) in sum.iter_mut().zip(u) {
+                *sum += *u * power;
+            }
+        };
+        for ((claim, power), columns) in claims.iter().zip(powers).zip(columns) {
+            let combined = claim.combined.as_ref().expect("the prover has rows");
+            let key = layouts[claim.column].layout.within(&claim.point);
+            add(&key, &combined.full, columns, power);
+            if !combined.tail.is_empty() {
+                add(&key, &combined.tail, columns, power);
+            }
+        }
+        Self { pairs: pairs.into_values().collect() }
+    }
+}
+
+impl PlainRounds for ColumnRounds {
+    fn round(&mut self) -> Vec<F> {
+        let at = |v: &[F], i: usize| v.get(i).copied().unwrap_or(F::ZERO);
+        let [linear, leading] = self
+            .pairs
+            .par_iter()
+            .map(|(u, r)| {
+                (0..u.len().div_ceil(2)).fold([F::ZERO; 2], |sum, y| {
+                    let (u0, r0) = (u[2 * y], r[2 * y]);
+                    let (du, dr) = (at(u, 2 * y + 1) - u0, at(r, 2 * y + 1) - r0);
+                    [sum[0] + u0 * dr + du * r0, sum[1] + du * dr]
+                })
+            })
+            .reduce(|| [F::ZERO; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
+        vec![linear, leading]
+    }
+
+    fn bind(&mut self, r: &F) {
+        self.pairs.par_iter_mut().for_each(|(u, weights)| {
+            fold(u, r);
+            fold(weights, r);
+        });
+    }
+}
+
+/// Weight of every row commitment in the commitment to `u*`, column by column.
+fn row_weights<S: Sync>(context: &Context<'_>, claims: &[Claim<S>], weights: &[(F, F)]) -> Vec<Vec<F>> {
+    let mut rows: Vec<Vec<F>> = context.plan.columns.iter().map(|c| vec![F::ZERO; c.layout.rows()]).collect();
+    for (claim, (full, tail)) in claims.iter().zip(weights) {
+        let layout = &context.plan.columns[claim.column].layout;
+        let of_point = layout.weights(&claim.point).rows;
+        for (row, (sum, weight)) in rows[claim.column].iter_mut().zip(of_point).enumerate() {
+            *sum += weight * if layout.is_tail(row) { tail } else { full };
+        }
+    }
+    rows
+}
+
+/// Bases of the argument: `x_i` for the challenge of round `i`, the weight `Π x_i^{±1}` of every generator.
+fn fold_weights(challenges: &[(F, F)], width: usize) -> Vec<F> {
+    // The first round folds the upper half onto the lower one.
+    let mut weights = vec![F::ONE; width];
+    let mut half = width / 2;
+    for (x, inverse) in challenges {
+        for (i, w) in weights.iter_mut().enumerate() {
+            *w *= if i & half == 0 { inverse } else { x };
+        }
+        half /= 2;
+    }
+    weights
+}
+
+impl Prover {
+    /// Steps 1 to 4. `blinds` are those of every column's rows.
+    pub(crate) fn open(
+        &mut self,
+        context: &Context<'_>,
+        claims: &Claims<Opened>,
+        blinds: &[Vec<F>],
+    ) -> Result<(), Malformed> {
+        let joined = join(self, context, claims)?;
+        let pedersen = Pedersen::get();
+        let generators = Generators::get(context.plan.width);
+        let bases = &generators.rows[..context.plan.width];
+        let eq = eq_table(&joined.s);
+
+        let mut vector = vec![F::ZERO; context.plan.width];
+        for (claim, (full, tail)) in claims.list.iter().zip(&joined.weights) {
+            let combined = claim.combined.as_ref().expect("the prover has rows");
+            for (u, weight) in [(&combined.full, full), (&combined.tail, tail)] {
+                for (sum, u) in vector.iter_mut().zip(u) {
+                    *sum += *u * weight;
+                }
+            }
+        }
+        let rows = row_weights(context, &claims.list, &joined.weights);
+        let vector_blind: F = rows.iter().zip(blinds).map(|(weights, blinds)| inner(weights, blinds)).sum();
+
+        // First messages.
+        let Joined { x, y, product, zero, dot, .. } = &joined;
+        let [b1, b2, b3, b4, b5, k, mask_blind, mask_dot_blind] = std::array::from_fn(|_| self.random());
+        let mask: Vec<F> = (0..vector.len()).map(|_| self.random()).collect();
+        let mask_dot = inner(&mask, &eq);
+        let first = normalise(&[
+            pedersen.commit(&b1, &b2),
+            pedersen.commit(&b3, &b4),
+            // b₃·X + b₅·H
+            pedersen.commit(&(b3 * x.value), &(b3 * x.blind + b5)),
+            pedersen.blind(&k),
+            msm(&mask, bases) + pedersen.blind(&mask_blind),
+            pedersen.commit(&mask_dot, &mask_dot_blind),
+        ]);
+        self.points(Message::Mask, 6, || first)?;
+        let e = self.challenge("respond");
+        let responses = vec![
+            b1 + e * x.value,
+            b2 + e * x.blind,
+            b3 + e * y.value,
+            b4 + e * y.blind,
+            b5 + e * (product.blind - x.blind * y.value),
+            k + e * zero.blind,
+            mask_blind + e * vector_blind,
+            mask_dot + e * dot.value,
+            mask_dot_blind + e * dot.blind,
+        ];
+        self.elements(Message::Response, responses.len(), || responses)?;
+        let masked: Vec<F> = mask.iter().zip(&vector).map(|(m, v)| *m + e * v).collect();
+        self.inner_product(masked, eq, bases, &generators.u)
+    }
+
+    fn inner_product(
+        &mut self,
+        mut a: Vec<F>,
+        mut b: Vec<F>,
+        bases: &[Affine],
+        u: &Affine,
+    ) -> Result<(), Malformed> {
+        let xi = self.challenge("scalar base");
+        let base = (Point::from(*u) * xi).to_affine();
+        let mut challenges: Vec<(F, F)> = Vec::new();
+        while a.len() > FOLDED {
+            let half = a.len() / 2;
+            let (a0, a1) = a.split_at(half);
+            let (b0, b1) = b.split_at(half);
+            let weights = fold_weights(&challenges, bases.len());
+            // A folded generator is the weighted sum of those whose index agrees in the bits that are left.
+            let cross = |a: &[F], upper: bool, dot: F| {
+                let mut scalars = Vec::with_capacity(bases.len() / 2 + 1);
+                let mut points = Vec::with_capacity(bases.len() / 2 + 1);
+                for (i, (weight, base)) in weights.iter().zip(bases).enumerate() {
+                    if (i & half != 0) == upper {
+                        scalars.push(a[i & (half - 1)] * weight);
+                        points.push(*base);
+                    }
+                }
+                scalars.push(dot);
+                points.push(base);
+                msm(&scalars, &points)
+            };
+            let sent = normalise(&[cross(a0, true, inner(a0, b1)), cross(a1, false, inner(a1, b0))]);
+            self.points(Message::Fold, 2, || sent)?;
+            let x = self.challenge("fold");
+            let inverse = x.invert().unwrap_or(F::ZERO);
+            a = a0.iter().zip(a1).map(|(a0, a1)| *a0 * x + *a1 * inverse).collect();
+            b = b0.iter().zip(b1).map(|(b0, b1)| *b0 * inverse + *b1 * x).collect();
+            challenges.push((x, inverse));
+        }
+        self.elements(Message::Folded, a.len(), || a).map(|_| ())
+    }
+}
+
+/// A sum of multiples of known points that must be the identity.
+struct Equations {
+    h: F,
+    u: F,
+    rows: Vec<F>,
+    /// Points of the proof.
+    points: Vec<F>,
+}
+
+impl Equations {
+    /// Adds `weight · (form)`.
+    fn add(&mut self, form: &Combination, weight: &F) {
+        self.u += form.constant * weight;
+        for (i, c) in &form.terms {
+            self.points[*i as usize] += *c * weight;
+        }
+    }
+}
+
+impl Verifier<'_> {
+    /// Steps 1 to 5. `commitments` are the row commitments of the columns of the statement, in order; those of the witness
+    /// were read from the proof, from its first point on. Returns the kinds of all messages with their bytes.
+    pub(crate) fn open(
+        mut self,
+        context: &Context<'_>,
+        claims: &Claims<Combination>,
+        commitments: &[Affine],
+    ) -> Result<Option<Vec<(Message, usize)>>, Malformed> {
+        let joined = join(&mut self, context, claims)?;
+        let width = context.plan.width;
+        let first = self.position();
+        self.points(Message::Mask, 6, Vec::new)?;
+        let e = self.challenge("respond");
+        let z = self.elements(Message::Response, 9, Vec::new)?;
+        let xi = self.challenge("scalar base");
+        let mut folds = Vec::new();
+        let mut len = width;
+        while len > FOLDED {
+            let at = self.position();
+            self.points(Message::Fold, 2, Vec::new)?;
+            folds.push((at, self.challenge("fold")));
+            len /= 2;
+        }
+        let folded = self.elements(Message::Folded, len, Vec::new)?;
+        let Read { points, inventory, mut transcript } = self.finish()?;
+
+        // One random combination of all equations, each of the form `Σ = 0`.
+        let mut sum = Equations {
+            h: F::ZERO,
+            u: F::ZERO,
+            rows: vec![F::ZERO; width],
+            points: vec![F::ZERO; points.len()],
+        };
+        let Joined { x, y, product, zero, dot, s, weights } = &joined;
+        // α + e·X = z₁·U + z₂·H
+        let w = transcript.challenge("combine");
+        sum.points[first] += w;
+        sum.add(x, &(w * e));
+        sum.u -= w * z[0];
+        sum.h -= w * z[1];
+        // β + e·Y = z₃·U + z₄·H
+        let w = transcript.challenge("combine");
+        sum.points[first + 1] += w;
+        sum.add(y, &(w * e));
+        sum.u -= w * z[2];
+        sum.h -= w * z[3];
+        // δ + e·Z = z₃·X + z₅·H
+        let w = transcript.challenge("combine");
+        sum.points[first + 2] += w;
+        sum.add(product, &(w * e));
+        sum.add(x, &-(w * z[2]));
+        sum.h -= w * z[4];
+        // κ + e·O = z₆·H
+        let w = transcript.challenge("combine");
+        sum.points[first + 3] += w;
+        sum.add(zero, &(w * e));
+        sum.h -= w * z[5];
+        // Δ + e·T = z₈·U + z₉·H
+        let w = transcript.challenge("combine");
+        sum.points[first + 5] += w;
+        sum.add(dot, &(w * e));
+        sum.u -= w * z[7];
+        sum.h -= w * z[8];
+        // D + e·P − z₇·H + z₈·ξU + Σ (x² L + x⁻² R) = Σ a s_j·G_j + ⟨a, b⟩·ξU
+        let w = transcript.challenge("combine");
+        sum.points[first + 4] += w;
+        sum.h -= w * z[6];
+        sum.u += w * xi * z[7];
+        let mut challenges: Vec<F> = folds.iter().map(|f| f.1).collect();
+        challenges.iter_mut().batch_invert();
+        let challenges: Vec<(F, F)> = folds.iter().map(|f| f.1).zip(challenges).collect();
+        let mut b = eq_table(s);
+        for ((at, _), (x, inverse)) in folds.iter().zip(&challenges) {
+            sum.points[*at] += w * x.square();
+            sum.points[at + 1] += w * inverse.square();
+            let half = b.len() / 2;
+            b = (0..half).map(|i| b[i] * inverse + b[half + i] * x).collect();
+        }
+        sum.u -= w * xi * inner(&folded, &b);
+        for (i, weight) in fold_weights(&challenges, width).iter().enumerate() {
+            sum.rows[i] -= w * folded[i & (len - 1)] * weight;
+        }
+        let rows = row_weights(context, &claims.list, weights).concat();
+        let mut scalars: Vec<F> = rows.iter().map(|r| w * e * r).collect();
+        // Rows of the witness are the first points of the proof.
+        for (point, row) in sum.points.iter_mut().zip(scalars.drain(commitments.len()..)) {
+            *point += row;
+        }
+
+        let generators = Generators::get(width);
+        let bases = [commitments, &points, &generators.rows[..width], &[generators.h, generators.u]].concat();
+        let scalars = [scalars, sum.points, sum.rows, vec![sum.h, sum.u]].concat();
+        Ok(bool::from(msm(&scalars, &bases).is_identity()).then_some(inventory))
+    }
+}

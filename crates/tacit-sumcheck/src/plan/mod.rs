@@ -1,0 +1,212 @@
+//! The plan of a proof: what is committed, what is looked up, which equations hold. Prover and verifier derive it from
+//! the relation system alone.
+
+mod build;
+mod ranges;
+mod relations;
+mod slots;
+
+use std::sync::Arc;
+
+use tacit_relations::{RelationSystem, Segment, TensorId, View};
+
+use crate::expr::Expr;
+use crate::grid::Grid;
+use crate::layout::Layout;
+
+/// Everything that follows from the relation system.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Committed vectors: those of the statement's segments in packing order, then the witness.
+    pub(crate) columns: Vec<Column>,
+    /// Grids of the columns.
+    pub(crate) column_grids: Vec<Grid>,
+    /// Vectors that the verifier has.
+    pub(crate) publics: Vec<PublicVector>,
+    /// Grids of the public vectors.
+    pub(crate) public_grids: Vec<Grid>,
+    /// What the prover computes before it fills columns of digits.
+    pub(crate) quantities: Vec<Quantity>,
+    /// Lookup tables; the first, where there is any, is the range table.
+    pub(crate) tables: Vec<LookupTable>,
+    /// Expressions that are looked up, largest grid first.
+    pub(crate) lookups: Vec<Lookup>,
+    /// Equations.
+    pub(crate) checks: Vec<Check>,
+    /// Public values that a relation bounds: the verifier compares them itself.
+    pub(crate) public_ranges: Vec<PublicRange>,
+    /// Row generators that the columns meet.
+    pub(crate) width: usize,
+}
+
+/// A committed vector.
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub(crate) segment: Segment,
+    pub(crate) layout: Layout,
+    /// Where the prover takes the values from.
+    pub(crate) fill: Fill,
+}
+
+/// Where a column's values come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Fill {
+    /// A tensor as it is.
+    Tensor(TensorId),
+    /// A tensor through a view.
+    View(View),
+    /// Bits of a quantity, from `shift` on, `bits` of them or all that are left.
+    Digit { quantity: usize, shift: u32, bits: Option<u32> },
+    /// How often each row of a table is looked up.
+    Multiplicities { table: usize },
+}
+
+/// Integers that the prover computes from the trace and from columns before.
+#[derive(Debug, Clone)]
+pub(crate) enum Quantity {
+    /// An expression over a grid.
+    Expr { expr: Expr, lens: Vec<usize> },
+    /// A part of `x + 2^(shift-1) = 2^shift (y + above − below) + remainder`.
+    Requant { x: View, shift: u8, lo: i64, hi: i64, part: Part },
+    /// Maximum over the last axis.
+    Maximum { x: View },
+    /// One-hot selector of the first maximum along the last axis.
+    Selector { x: View },
+    /// For every element of a one-hot selector, whether the selected one comes later.
+    Later { selector: TensorId, along: usize },
+}
+
+/// Which part of a requantisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// `y − lo`.
+    Result,
+    /// By how much the rounded value exceeds `hi`.
+    Above,
+    /// By how much it falls short of `lo`.
+    Below,
+    /// What rounding drops.
+    Remainder,
+}
+
+/// A vector that the verifier computes.
+#[derive(Debug, Clone)]
+pub(crate) enum PublicVector {
+    /// A constant or public tensor through a view.
+    View(View),
+    /// These values.
+    Values(Arc<[i64]>),
+}
+
+/// Rows `(key, value)` that may be looked up.
+#[derive(Debug, Clone)]
+pub(crate) enum LookupTable {
+    /// `0 … 2^bits − 1`, no value.
+    Range { bits: usize },
+    /// `(j, values[j])`.
+    Function { values: Arc<[i64]> },
+}
+
+/// Every element of `key` (with `value`) is a row of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Lookup {
+    pub(crate) table: usize,
+    pub(crate) lens: Vec<usize>,
+    pub(crate) key: Expr,
+    pub(crate) value: Option<Expr>,
+}
+
+/// An equation.
+#[derive(Debug)]
+pub(crate) enum Check {
+    /// `expr = 0` everywhere.
+    Linear { lens: Vec<usize>, expr: Expr },
+    /// `left ⊙ right = result` everywhere.
+    Elementwise { lens: Vec<usize>, left: Expr, right: Expr, result: Expr },
+    /// `result[b, m, n] = Σ_k left[b, m, k] · right[b, k, n]`.
+    Contraction(Box<Contraction>),
+    /// `copy = view(original)`: any view at all.
+    Wiring { lens: Vec<usize>, copy: Expr, original_lens: Vec<usize>, original: Expr, view: View },
+}
+
+/// A sum over `k` of products.
+#[derive(Debug)]
+pub(crate) struct Contraction {
+    pub(crate) batch: Vec<usize>,
+    pub(crate) rows: Vec<usize>,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) k: usize,
+    /// Over `batch ++ rows ++ [k]`.
+    pub(crate) left: Expr,
+    /// Over `batch ++ [k] ++ columns`.
+    pub(crate) right: Expr,
+    /// Over `batch ++ rows ++ columns`.
+    pub(crate) result: Expr,
+}
+
+/// Bounds of public values.
+#[derive(Debug, Clone)]
+pub(crate) struct PublicRange {
+    pub(crate) view: View,
+    pub(crate) lo: i64,
+    pub(crate) hi: i64,
+}
+
+impl Plan {
+    /// The plan for a system, with the range table that makes it cheapest.
+    pub(crate) fn new(system: &RelationSystem) -> Self {
+        cheapest(|bits| build::Builder::new(system, bits).relations())
+    }
+
+    /// The plan of the certificate that every weight fits its width.
+    pub(crate) fn certificate(system: &RelationSystem) -> Self {
+        cheapest(|bits| build::Builder::new(system, bits).widths_of_weights())
+    }
+
+    /// Columns of one segment.
+    pub(crate) fn segment(&self, segment: Segment) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(move |c| c.segment == segment)
+    }
+
+    /// Rough cost: looked-up values, committed values, messages.
+    fn cost(&self) -> usize {
+        let table: usize = self.tables.iter().map(|t| 1 << t.vars()).sum();
+        let lookups: usize = self.lookups.iter().map(|l| l.lens.iter().product::<usize>()).sum();
+        let leaves = table + lookups;
+        let witness: usize =
+            self.segment(Segment::Witness).map(|c| c.layout.range(c.layout.rows() - 1).end).sum();
+        let messages = self.columns.len() + crate::grid::bits_of(leaves).pow(2);
+        4 * leaves + witness + 50 * messages
+    }
+}
+
+fn cheapest(plan: impl Fn(usize) -> Plan) -> Plan {
+    let plans = [6, 8, 10, 12, 14, 16].map(plan);
+    plans.into_iter().min_by_key(Plan::cost).expect("there are candidates")
+}
+
+impl LookupTable {
+    /// Variables of its row index.
+    pub(crate) fn vars(&self) -> usize {
+        match self {
+            Self::Range { bits } => *bits,
+            Self::Function { values } => crate::grid::bits_of(values.len()),
+        }
+    }
+
+    /// The value beside key `j`; rows beyond the last repeat the last one.
+    pub(crate) fn value(&self, j: usize) -> i64 {
+        match self {
+            Self::Range { .. } => 0,
+            Self::Function { values } => values[j.min(values.len() - 1)],
+        }
+    }
+
+    /// The key of row `j`.
+    pub(crate) fn key(&self, j: usize) -> usize {
+        match self {
+            Self::Range { .. } => j,
+            Self::Function { values } => j.min(values.len() - 1),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! A proof from beginning to end. Every wire is committed before the first challenge.
+
+use std::collections::BTreeMap;
+
+use halo2curves::ff::Field as _;
+use rand_core::{CryptoRngCore, SeedableRng as _};
+use tacit_relations::{
+    Commitment, EngineError, Opening, Openings, Refused, Segment, Statement, TensorId, Trace,
+};
+use zeroize::Zeroize as _;
+
+use crate::claims::{Claims, Context};
+use crate::expr::Values;
+use crate::group::{Affine, F, Generators, decode_all, encode};
+use crate::hyrax::{Row, commit_rows};
+use crate::layout::Layout;
+use crate::party::{Malformed, Message, Party, Prover, Verifier};
+use crate::plan::{Plan, PublicVector};
+use crate::transcript::{Transcript, derive};
+use crate::witness::{Lookout, fill};
+use crate::{checks, lookups};
+
+/// Rows of a vector under these blinds.
+pub(crate) fn commit_vector(
+    generators: &Generators,
+    layout: &Layout,
+    values: &[i64],
+    blinds: &[F],
+) -> Vec<Affine> {
+    let rows: Vec<Row<'_>> =
+        (0..layout.rows()).map(|r| Row { runs: vec![(0, &values[layout.range(r)])] }).collect();
+    commit_rows(generators, &rows, blinds)
+}
+
+/// Blinds of the rows of a segment of the statement, from its opening.
+pub(crate) fn segment_blinds(segment: Segment, opening: &Opening, rows: usize) -> Vec<F> {
+    let label = match segment {
+        Segment::Weights => "tacit/sumcheck/blind/weights",
+        Segment::Input => "tacit/sumcheck/blind/input",
+        _ => "tacit/sumcheck/blind/output",
+    };
+    (0..rows as u64).map(|i| derive(label, &opening.0, i)).collect()
+}
+
+/// The points of a commitment, which must be as many as the plan's rows.
+fn points(plan: &Plan, segment: Segment, commitment: &Commitment) -> Option<Vec<Affine>> {
+    let rows: usize = plan.segment(segment).map(|c| c.layout.rows()).sum();
+    if commitment.0.len() != 32 * rows {
+        return None;
+    }
+    decode_all(&commitment.0)
+}
+
+/// The transcript before the first message: version, statement, commitments.
+fn transcript(name: &str, statement: &Statement) -> Transcript {
+    let mut transcript = Transcript::new(name);
+    transcript.absorb("binding", &statement.binding);
+    transcript.absorb("system", &statement.system.digest());
+    for (id, values) in &statement.public {
+        transcript.absorb("public tensor", &id.0.to_le_bytes());
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        transcript.absorb("public values", &bytes);
+    }
+    for (segment, commitment) in &statement.commitments {
+        transcript.absorb("segment", format!("{segment:?}").as_bytes());
+        transcript.absorb("commitment", &commitment.0);
+    }
+    transcript
+}
+
+/// Values of a constant or public tensor.
+fn public_tensor(statement: &Statement, id: TensorId) -> &[i64] {
+    let spec = statement.system.tensor(id);
+    if spec.segment == Segment::Constant { &spec.constant } else { &statement.public[&id] }
+}
+
+/// Values of the plan's public vectors. The statement has been validated.
+fn public_vectors(plan: &Plan, statement: &Statement) -> Vec<Vec<i64>> {
+    plan.publics
+        .iter()
+        .map(|public| match public {
+            PublicVector::View(view) => view.materialise(public_tensor(statement, view.tensor)),
+            PublicVector::Values(values) => values.to_vec(),
+        })
+        .collect()
+}
+
+/// Whether public values lie where relations want them.
+fn public_ranges_hold(plan: &Plan, statement: &Statement) -> bool {
+    plan.public_ranges.iter().all(|range| {
+        let values = range.view.materialise(public_tensor(statement, range.view.tensor));
+        values.iter().all(|v| (range.lo..=range.hi).contains(v))
+    })
+}
+
+/// The sum-checks: what they leave is opened afterwards.
+fn run<P: Party>(party: &mut P, context: &Context<'_>) -> Result<Claims<P::Scalar>, Malformed> {
+    let mut claims = Claims::new();
+    {
+        let _span = tracing::info_span!(target: "tacit_sumcheck", "lookups").entered();
+        lookups::run(party, context, &mut claims)?;
+    }
+    let _span = tracing::info_span!(target: "tacit_sumcheck", "sum-checks").entered();
+    checks::run(party, context, &mut claims)?;
+    Ok(claims)
+}
+
+/// A fresh generator for one attempt: operating system's randomness, the openings and the statement together, so that a
+/// weak source alone does not repeat a mask.
+fn attempt(
+    rng: &mut dyn CryptoRngCore,
+    openings: &Openings,
+    transcript: &Transcript,
+) -> rand_chacha::ChaCha20Rng {
+    let mut seed = Transcript::new("tacit/sumcheck/masks");
+    let mut fresh = [0; 64];
+    rng.fill_bytes(&mut fresh);
+    seed.absorb("fresh", &fresh);
+    fresh.zeroize();
+    for opening in openings.values() {
+        seed.absorb("opening", &opening.0);
+    }
+    seed.absorb("statement", &transcript.fingerprint());
+    rand_chacha::ChaCha20Rng::from_seed(seed.fingerprint())
+}
+
+/// Proves `statement` by the plan.
+pub(crate) fn prove(
+    name: &str,
+    plan: &Plan,
+    statement: &Statement,
+    trace: &Trace,
+    openings: &Openings,
+    rng: &mut dyn CryptoRngCore,
+    lookout: Lookout,
+) -> Result<Vec<u8>, EngineError> {
+    let publics = public_vectors(plan, statement);
+    let mut values = Values {
+        columns: Vec::with_capacity(plan.columns.len()),
+        column_grids: &plan.column_grids,
+        publics: &publics,
+        public_grids: &plan.public_grids,
+    };
+    {
+        let _span = tracing::info_span!(target: "tacit_sumcheck", "fill").entered();
+        fill(plan, trace, &mut values, lookout)?;
+    }
+    let transcript = transcript(name, statement);
+    let mut prover = Prover::new(transcript.clone(), attempt(rng, openings, &transcript));
+
+    let mut blinds: Vec<Vec<F>> = Vec::with_capacity(plan.columns.len());
+    for segment in Segment::COMMITTED {
+        let rows: Vec<usize> = plan.segment(segment).map(|c| c.layout.rows()).collect();
+        let total: usize = rows.iter().sum();
+        if total == 0 {
+            continue;
+        }
+        let opening = openings
+            .get(&segment)
+            .ok_or_else(|| EngineError::new(format!("the {segment:?} segment has no opening")))?;
+        let mut all = segment_blinds(segment, opening, total).into_iter();
+        blinds.extend(rows.into_iter().map(|n| all.by_ref().take(n).collect::<Vec<_>>()));
+    }
+    let generators = Generators::get(plan.width);
+    {
+        let _span = tracing::info_span!(target: "tacit_sumcheck", "commit").entered();
+        let first = blinds.len();
+        let mut rows = Vec::new();
+        for (column, values) in plan.columns.iter().zip(&values.columns).skip(first) {
+            blinds.push((0..column.layout.rows()).map(|_| prover.random()).collect());
+            rows.extend(
+                (0..column.layout.rows()).map(|r| Row { runs: vec![(0, &values[column.layout.range(r)])] }),
+            );
+        }
+        let committed = commit_rows(&generators, &rows, &blinds[first..].concat());
+        let count = committed.len();
+        prover.points(Message::WitnessRow, count, || committed).map_err(shape)?;
+    }
+    let context = Context { plan, values, proving: true };
+    let claims = run(&mut prover, &context).map_err(shape)?;
+    {
+        let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
+        prover.open(&context, &claims, &blinds).map_err(shape)?;
+    }
+    for blinds in &mut blinds {
+        blinds.iter_mut().for_each(|b| *b = F::ZERO);
+    }
+    let mut values = context.values;
+    for column in &mut values.columns {
+        if let std::borrow::Cow::Owned(column) = column {
+            column.zeroize();
+        }
+    }
+    Ok(prover.finish())
+}
+
+/// A prover does not read, so nothing it reads is malformed.
+fn shape(malformed: Malformed) -> EngineError {
+    EngineError::new(format!("the proof could not be put together: {}", malformed.0))
+}
+
+/// Verifies a proof of `statement` by the plan; returns kinds and bytes of its messages.
+pub(crate) fn verify(
+    name: &str,
+    plan: &Plan,
+    statement: &Statement,
+    proof: &[u8],
+) -> Result<Vec<(Message, usize)>, Refused> {
+    verify_with(plan, statement, proof, transcript(name, statement))
+}
+
+/// The same with a given transcript.
+pub(crate) fn verify_with(
+    plan: &Plan,
+    statement: &Statement,
+    proof: &[u8],
+    transcript: Transcript,
+) -> Result<Vec<(Message, usize)>, Refused> {
+    let malformed = |m: Malformed| Refused::Malformed(m.0.to_owned());
+    if !public_ranges_hold(plan, statement) {
+        return Err(Refused::DoesNotHold);
+    }
+    let mut commitments = Vec::new();
+    for segment in Segment::COMMITTED {
+        let Some(commitment) = statement.commitments.get(&segment) else { continue };
+        let points = points(plan, segment, commitment);
+        commitments.extend(
+            points.ok_or_else(|| Refused::Malformed(format!("the {segment:?} commitment is not one")))?,
+        );
+    }
+    let publics = public_vectors(plan, statement);
+    let values = Values {
+        columns: Vec::new(),
+        column_grids: &plan.column_grids,
+        publics: &publics,
+        public_grids: &plan.public_grids,
+    };
+    let context = Context { plan, values, proving: false };
+    let mut verifier = Verifier::new(transcript, proof).map_err(malformed)?;
+    let rows = plan.segment(Segment::Witness).map(|c| c.layout.rows()).sum();
+    verifier.points(Message::WitnessRow, rows, Vec::new).map_err(malformed)?;
+    let claims = run(&mut verifier, &context).map_err(malformed)?;
+    let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
+    verifier.open(&context, &claims, &commitments).map_err(malformed)?.ok_or(Refused::DoesNotHold)
+}
+
+/// Commits to the tensors of a segment.
+pub(crate) fn commit(
+    system: &tacit_relations::RelationSystem,
+    segment: Segment,
+    tensors: &BTreeMap<TensorId, &[i64]>,
+    opening: &Opening,
+) -> Result<Commitment, EngineError> {
+    if !Segment::COMMITTED.contains(&segment) {
+        return Err(EngineError::new(format!("{segment:?} is not committed")));
+    }
+    let mut bytes = Vec::new();
+    let mut start = 0;
+    let ids: Vec<TensorId> = system.parts(segment).into_iter().flat_map(|p| p.tensors).collect();
+    let layouts: Vec<Layout> = ids.iter().map(|id| Layout::of_shape(&system.tensor(*id).shape)).collect();
+    let total = layouts.iter().map(Layout::rows).sum();
+    let blinds = segment_blinds(segment, opening, total);
+    for (id, layout) in ids.iter().zip(&layouts) {
+        let spec = system.tensor(*id);
+        let values = tensors.get(id).copied().unwrap_or_default();
+        let bound = 1i64 << (spec.width - 1);
+        if values.len() != spec.len() || !values.iter().all(|v| (-bound..bound).contains(v)) {
+            return Err(EngineError::new(format!(
+                "the {segment:?} segment cannot be committed: tensor {} has another length or a value beyond its {} bits",
+                id.0, spec.width
+            )));
+        }
+        let generators = Generators::get(layout.row_len());
+        let blinds = &blinds[start..start + layout.rows()];
+        start += layout.rows();
+        bytes.extend(commit_vector(&generators, layout, values, blinds).iter().flat_map(encode));
+    }
+    Ok(Commitment(bytes))
+}
