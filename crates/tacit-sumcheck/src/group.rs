@@ -127,7 +127,8 @@ pub(crate) fn msm(scalars: &[F], bases: &[Affine]) -> Point {
         .min_by_key(|&width| BITS.div_ceil(width) * (scalars.len() + (1 << width)))
         .expect("the range is not empty");
     let windows = BITS.div_ceil(width);
-    let share = windows.div_ceil(rayon::current_num_threads()).min(windows.min(1 << 17).div_ceil(1));
+    // One thread's share of the windows, but no more at a time than its cache holds.
+    let share = windows.div_ceil(rayon::current_num_threads()).min((1 << 16) / scalars.len()).max(1);
     let partial = |first: usize| {
         let windows = share.min(windows - first);
         let mut entries = Vec::with_capacity(windows * scalars.len());
@@ -136,9 +137,10 @@ pub(crate) fn msm(scalars: &[F], bases: &[Affine]) -> Point {
                 entries.extend(Entry::new(window, width, booth(scalar, first + window, width), index));
             }
         }
-        horner(&bucket_sums(windows, width, &entries, |index| *bases[index]), width)
+        horner(&bucket_sums(windows, width, &entries, |index| *bases[index]))
     };
-    let mut sums: Vec<Jacobian> = (0..windows).into_par_iter().step_by(share).map(partial).collect();
+    let mut sums: Vec<Jacobian> =
+        (0..windows.div_ceil(share)).into_par_iter().map(|job| partial(job * share)).collect();
     let mut total = sums.pop().unwrap_or(Jacobian::IDENTITY);
     for sum in sums.iter().rev() {
         for _ in 0..share * width {
@@ -150,7 +152,7 @@ pub(crate) fn msm(scalars: &[F], bases: &[Affine]) -> Point {
 }
 
 /// Digit `window` of `scalar` in base `2^width`, balanced: `−2^(width−1) ≤ digit ≤ 2^(width−1)`.
-fn booth(scalar: &[u64; 4], window: usize, width: usize) -> i64 {
+pub(crate) fn booth(scalar: &[u64; 4], window: usize, width: usize) -> i64 {
     // The bits of the window, and below them the top bit of the window before.
     let bits = |from: usize, count: usize| {
         let word = |i: usize| u128::from(scalar.get(i).copied().unwrap_or(0));
@@ -176,9 +178,8 @@ impl Entry {
     ///
     /// Digits are at most `2^(width−1)` in absolute value.
     pub(crate) fn new(set: usize, width: usize, digit: i64, index: usize) -> Option<Self> {
-        let weight = digit.unsigned_abs() as usize;
-        let bucket = ((set << (width - 1)) + weight).checked_sub(1)? as u32;
-        (weight != 0).then_some(Self { bucket, source: (index as u32) << 1 | u32::from(digit < 0) })
+        let bucket = (set << (width - 1)) + (digit.unsigned_abs().checked_sub(1)? as usize);
+        Some(Self { bucket: bucket as u32, source: (index as u32) << 1 | u32::from(digit < 0) })
     }
 }
 
@@ -248,7 +249,7 @@ pub(crate) fn bucket_sums(
 }
 
 /// `Σ_k 2^k·bits[k]` with `bits` as [`bucket_sums`] makes them, the sets being the digits of one number.
-pub(crate) fn horner(bits: &[Affine], _width: usize) -> Jacobian {
+pub(crate) fn horner(bits: &[Affine]) -> Jacobian {
     bits.iter().rev().fold(Jacobian::IDENTITY, |sum, bit| sum.double().add(bit))
 }
 

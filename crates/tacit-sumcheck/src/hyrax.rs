@@ -1,10 +1,9 @@
 //! Hyrax rows: Pedersen vector commitments to small signed integers.
 
-use halo2curves::group::Group;
 use rayon::prelude::*;
 
 use crate::{
-    group::{Affine, F, Generators, Point, normalise},
+    group::{Affine, Entry, F, Generators, Point, bucket_sums, horner, normalise},
     pedersen::Pedersen,
 };
 
@@ -15,56 +14,90 @@ pub(crate) struct Row<'a> {
     pub(crate) runs: Vec<(usize, &'a [i64])>,
 }
 
-/// Digits of a 64-bit integer in base 256, balanced.
-const DIGITS: usize = 9;
+/// Digits worked on together: more would leave the cache, fewer would share an inversion.
+const BATCH: usize = 1 << 13;
 
 /// `Σ_runs Σ_j values[j]·G_{column + j} + blinds[i]·H` for each row `i`.
 ///
-/// Work follows the 8-bit signed digits present: zeros are free. Panics if a column has no generator.
+/// Work follows the signed digits present: zeros are free. Panics if a column has no generator.
 pub(crate) fn commit_rows(generators: &Generators, rows: &[Row<'_>], blinds: &[F]) -> Vec<Affine> {
     assert_eq!(rows.len(), blinds.len(), "one blind for each row");
-    let tables = Pedersen::get();
+    let values: usize = rows.iter().map(Row::len).sum();
+    let batches = values.div_ceil(BATCH).max(rayon::current_num_threads());
+    let size = rows.len().div_ceil(batches).max(1);
     let points: Vec<Point> = rows
-        .par_iter()
-        .zip(blinds)
-        .map(|(row, blind)| commit_row(generators, row) + tables.blind(blind))
+        .par_chunks(size)
+        .zip(blinds.par_chunks(size))
+        .flat_map_iter(|(rows, blinds)| commit_batch(generators, rows, blinds))
         .collect();
     normalise(&points)
 }
 
-fn commit_row(generators: &Generators, row: &Row<'_>) -> Point {
-    let mut buckets = vec![[Point::identity(); 129]; DIGITS];
-    for &(column, values) in &row.runs {
-        for (&value, base) in values.iter().zip(&generators.rows[column..column + values.len()]) {
-            for (position, digit) in digits(value).enumerate() {
-                let bucket = &mut buckets[position][usize::from(digit.unsigned_abs())];
-                *bucket = if digit < 0 { *bucket - base } else { *bucket + base };
-            }
-        }
+impl Row<'_> {
+    fn len(&self) -> usize {
+        self.runs.iter().map(|(_, values)| values.len()).sum()
     }
-    let mut sum = Point::identity();
-    for position in buckets.iter().rev() {
-        for _ in 0..8 {
-            sum = sum.double();
-        }
-        let mut running = Point::identity();
-        for bucket in position[1..].iter().rev() {
-            running += bucket;
-            sum += running;
-        }
-    }
-    sum
 }
 
-/// Balanced base-256 digits, least significant first.
-fn digits(value: i64) -> impl Iterator<Item = i16> {
-    let mut rest = i128::from(value);
+/// Rows whose buckets are summed together.
+fn commit_batch(generators: &Generators, rows: &[Row<'_>], blinds: &[F]) -> Vec<Point> {
+    let (width, windows) = shape(rows);
+    let tables = Pedersen::get();
+    let mut blind_terms = Vec::new();
+    let mut entries = Vec::new();
+    let columns = generators.rows.len();
+    for (index, (row, blind)) in rows.iter().zip(blinds).enumerate() {
+        let first = index * windows;
+        for &(column, values) in &row.runs {
+            assert!(column + values.len() <= columns, "a generator for each column");
+            for (column, &value) in (column..).zip(values) {
+                for (window, digit) in digits(value, width).enumerate() {
+                    entries.extend(Entry::new(first + window, width, digit, column));
+                }
+            }
+        }
+        for term in tables.blind_terms(blind) {
+            entries.extend(Entry::new(first, width, 1, columns + blind_terms.len()));
+            blind_terms.push(term);
+        }
+    }
+    let sums = bucket_sums(rows.len() * windows, width, &entries, |index| match index.checked_sub(columns) {
+        None => generators.rows[index],
+        Some(index) => blind_terms[index],
+    });
+    sums.chunks(windows * width).map(|bits| horner(bits).into()).collect()
+}
+
+/// Balanced digits in base `2^width`, from the lowest to the last that is not zero.
+#[inline(always)]
+fn digits(value: i64, width: usize) -> impl Iterator<Item = i64> {
+    let mut rest = value;
     std::iter::from_fn(move || {
-        let digit = rest as i8;
+        let digit = rest << (64 - width) >> (64 - width);
         let some = rest != 0;
-        rest = (rest - i128::from(digit)) >> 8;
-        some.then_some(i16::from(digit))
+        rest = (rest >> width) + i64::from(digit < 0);
+        some.then_some(digit)
     })
+}
+
+/// The cheapest digit width for these rows, and the digits of their longest value.
+fn shape(rows: &[Row<'_>]) -> (usize, usize) {
+    // How many values need so many bits, sign included.
+    let mut sizes = [0; 65];
+    let (mut low, mut high) = (0, 0);
+    for (_, values) in rows.iter().flat_map(|row| &row.runs) {
+        for &value in *values {
+            sizes[if value == 0 { 0 } else { 65 - (value ^ (value >> 63)).leading_zeros() as usize }] += 1;
+            (low, high) = (low.min(value), high.max(value));
+        }
+    }
+    let windows = |width| digits(low, width).count().max(digits(high, width).count()).max(1);
+    let cost = |width: usize| {
+        let digits: usize = sizes.iter().enumerate().map(|(size, count)| size.div_ceil(width) * count).sum();
+        digits + rows.len() * windows(width) * (1 << width)
+    };
+    let width = (2..=12).min_by_key(|&width| cost(width)).expect("the range is not empty");
+    (width, windows(width))
 }
 
 #[cfg(test)]

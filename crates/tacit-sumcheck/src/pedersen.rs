@@ -2,15 +2,26 @@
 
 use std::sync::OnceLock;
 
-use crate::group::{Affine, F, Point, scalar_bases};
+use halo2curves::{
+    ff::PrimeField,
+    group::{Group, prime::PrimeCurveAffine},
+};
+
+use crate::group::{Affine, F, Jacobian, Point, booth, normalise, scalar_bases};
+
+/// Bits of a digit. The tables take `2·⌈255/WIDTH⌉·2^(WIDTH−1)` points.
+const WIDTH: usize = 8;
+
+/// Digits of a scalar.
+const DIGITS: usize = (F::NUM_BITS as usize + 1).div_ceil(WIDTH);
 
 /// Commits with the bases `U` and `H` of [`Generators`](crate::group::Generators).
 ///
 /// Running time depends on the values: timing is outside the threat model.
 #[derive(Debug)]
 pub(crate) struct Pedersen {
-    u: Affine,
-    h: Affine,
+    u: Table,
+    h: Table,
 }
 
 impl Pedersen {
@@ -19,18 +30,59 @@ impl Pedersen {
         static TABLES: OnceLock<Pedersen> = OnceLock::new();
         TABLES.get_or_init(|| {
             let (u, h) = scalar_bases();
+            let (u, h) = rayon::join(|| Table::new(u), || Table::new(h));
             Self { u, h }
         })
     }
 
     /// `value·U + blind·H`.
     pub(crate) fn commit(&self, value: &F, blind: &F) -> Point {
-        self.u * value + self.h * blind
+        sum(self.u.terms(value).chain(self.h.terms(blind)))
     }
 
     /// `blind·H`: a commitment to zero.
     pub(crate) fn blind(&self, blind: &F) -> Point {
-        self.h * blind
+        sum(self.blind_terms(blind))
+    }
+
+    /// Points that add up to `blind·H`.
+    pub(crate) fn blind_terms(&self, blind: &F) -> impl Iterator<Item = Affine> {
+        self.h.terms(blind)
+    }
+}
+
+fn sum(terms: impl Iterator<Item = Affine>) -> Point {
+    terms.fold(Jacobian::IDENTITY, |sum, term| sum.add(&term)).into()
+}
+
+/// Multiples of one base: `(j + 1)·2^(WIDTH·i)·base` at `i·2^(WIDTH−1) + j`.
+#[derive(Debug)]
+struct Table(Vec<Affine>);
+
+impl Table {
+    fn new(base: Affine) -> Self {
+        let mut points = Vec::with_capacity(DIGITS << (WIDTH - 1));
+        let mut power = base.to_curve();
+        for _ in 0..DIGITS {
+            let step = power;
+            for _ in 1..1 << (WIDTH - 1) {
+                points.push(power);
+                power += step;
+            }
+            points.push(power);
+            power = power.double();
+        }
+        Self(normalise(&points))
+    }
+
+    /// Points that add up to `scalar·base`.
+    fn terms(&self, scalar: &F) -> impl Iterator<Item = Affine> {
+        let limbs = <[u64; 4]>::from(*scalar);
+        self.0.chunks(1 << (WIDTH - 1)).enumerate().filter_map(move |(window, multiples)| {
+            let digit = booth(&limbs, window, WIDTH);
+            let point = multiples[digit.unsigned_abs().checked_sub(1)? as usize];
+            Some(if digit < 0 { -point } else { point })
+        })
     }
 }
 
