@@ -12,8 +12,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use rand_core::OsRng;
 use tacit_model::testing::{mlp, record};
 use tacit_relations::{
-    Assignment, Engine as _, Inference, Opening, Openings, Relation, Segment, Silent, Statement, TensorId, Trace,
-    Visibility, lower_inference, trace,
+    Assignment, Engine as _, Inference, Opening, Openings, Relation, Segment, Silent, Statement, TensorId,
+    Trace, Visibility, lower_inference, trace,
 };
 use tacit_sumcheck::SumcheckEngine;
 
@@ -58,7 +58,13 @@ fn work(sizes: &[usize], samples: usize) -> Work {
         openings.insert(segment, opening);
     }
     let public = system.segment(Segment::Public).map(|id| (id, trace.tensor(id).to_vec())).collect();
-    Work { statement: Statement { system, binding: [1; 32], commitments, public }, trace, openings, given, commit }
+    Work {
+        statement: Statement { system, binding: [1; 32], commitments, public },
+        trace,
+        openings,
+        given,
+        commit,
+    }
 }
 
 /// Peak resident memory of this process so far, in MiB, where the system tells.

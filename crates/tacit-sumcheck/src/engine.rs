@@ -9,9 +9,9 @@ use tacit_relations::{
 };
 
 use crate::group::decode_all;
+use crate::party::Message;
 use crate::plan::Plan;
 use crate::protocol;
-use crate::witness::Lookout;
 
 /// Version of the protocol. A proof of another version is another engine's.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -58,7 +58,7 @@ impl SumcheckEngine {
             values.map(|id| weights.get(&id).copied().unwrap_or_default().to_vec()).collect();
         let openings = Openings::from([(Segment::Weights, opening.clone())]);
         let plan = Plan::certificate(&statement.system);
-        protocol::prove(CERTIFICATE, &plan, &statement, &Trace { values }, &openings, rng, Lookout::Refuse)
+        protocol::prove(CERTIFICATE, &plan, &statement, &Trace { values }, &openings, rng)
     }
 
     /// Checks a certificate of [`SumcheckEngine::certify`]. No proof about these weights means anything without it.
@@ -76,6 +76,16 @@ impl SumcheckEngine {
         progress.stage("checking the certificate of the weights");
         let statement = certificate(system, commitment, binding)?;
         protocol::verify(CERTIFICATE, &Plan::certificate(&statement.system), &statement, proof).map(|_| ())
+    }
+
+    /// Verifies a proof and lists its messages in order: what each is and how many bytes it has. With the four bytes of the
+    /// count in front they are the whole proof.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn inventory(&self, statement: &Statement, proof: &[u8]) -> Result<Vec<(Message, usize)>, Refused> {
+        statement.validate()?;
+        protocol::verify(PROOF, &Plan::new(&statement.system), statement, proof)
     }
 }
 
@@ -114,7 +124,7 @@ impl Engine for SumcheckEngine {
         progress.stage("proving");
         statement.validate().map_err(|e| EngineError::new(e.to_string()))?;
         let plan = Plan::new(&statement.system);
-        protocol::prove(PROOF, &plan, statement, trace, openings, rng, Lookout::Refuse)
+        protocol::prove(PROOF, &plan, statement, trace, openings, rng)
     }
 
     fn verify(&self, statement: &Statement, proof: &[u8], progress: &dyn Progress) -> Result<(), Refused> {

@@ -43,7 +43,7 @@ impl Grid {
     pub(crate) fn pad(&self, compact: usize) -> usize {
         let (mut rest, mut padded, mut shift) = (compact, 0, 0);
         for &len in self.lens.iter().rev() {
-            padded |= rest % len << shift;
+            padded |= (rest % len) << shift;
             rest /= len;
             shift += bits_of(len);
         }

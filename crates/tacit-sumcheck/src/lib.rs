@@ -24,3 +24,4 @@ mod wide;
 mod witness;
 
 pub use engine::{PROTOCOL_VERSION, SumcheckEngine};
+pub use party::Message;

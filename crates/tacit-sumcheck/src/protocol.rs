@@ -17,7 +17,7 @@ use crate::layout::Layout;
 use crate::party::{Malformed, Message, Party, Prover, Verifier};
 use crate::plan::{Plan, PublicVector};
 use crate::transcript::{Transcript, derive};
-use crate::witness::{Lookout, fill};
+use crate::witness::{Misfit, fill};
 use crate::{checks, lookups};
 
 /// Rows of a vector under these blinds.
@@ -132,7 +132,6 @@ pub(crate) fn prove(
     trace: &Trace,
     openings: &Openings,
     rng: &mut dyn CryptoRngCore,
-    lookout: Lookout,
 ) -> Result<Vec<u8>, EngineError> {
     let publics = public_vectors(plan, statement);
     let mut values = Values {
@@ -143,53 +142,60 @@ pub(crate) fn prove(
     };
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "fill").entered();
-        fill(plan, trace, &mut values, lookout)?;
+        fill(plan, trace, &mut values, Misfit::Refuse)?;
     }
     let transcript = transcript(name, statement);
-    let mut prover = Prover::new(transcript.clone(), attempt(rng, openings, &transcript));
+    let mut context = Context { plan, values, proving: true };
+    let proof = prove_columns(&context, openings, rng, transcript);
+    for column in &mut context.values.columns {
+        if let std::borrow::Cow::Owned(column) = column {
+            column.zeroize();
+        }
+    }
+    proof
+}
 
+/// Proves with these columns, whatever they are.
+pub(crate) fn prove_columns(
+    context: &Context<'_>,
+    openings: &Openings,
+    rng: &mut dyn CryptoRngCore,
+    transcript: Transcript,
+) -> Result<Vec<u8>, EngineError> {
+    let plan = context.plan;
+    let mut prover = Prover::new(transcript.clone(), attempt(rng, openings, &transcript));
     let mut blinds: Vec<Vec<F>> = Vec::with_capacity(plan.columns.len());
     for segment in Segment::COMMITTED {
         let rows: Vec<usize> = plan.segment(segment).map(|c| c.layout.rows()).collect();
-        let total: usize = rows.iter().sum();
-        if total == 0 {
+        if rows.is_empty() {
             continue;
         }
         let opening = openings
             .get(&segment)
             .ok_or_else(|| EngineError::new(format!("the {segment:?} segment has no opening")))?;
-        let mut all = segment_blinds(segment, opening, total).into_iter();
+        let mut all = segment_blinds(segment, opening, rows.iter().sum()).into_iter();
         blinds.extend(rows.into_iter().map(|n| all.by_ref().take(n).collect::<Vec<_>>()));
     }
-    let generators = Generators::get(plan.width);
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "commit").entered();
         let first = blinds.len();
         let mut rows = Vec::new();
-        for (column, values) in plan.columns.iter().zip(&values.columns).skip(first) {
+        for (column, values) in plan.columns.iter().zip(&context.values.columns).skip(first) {
             blinds.push((0..column.layout.rows()).map(|_| prover.random()).collect());
             rows.extend(
                 (0..column.layout.rows()).map(|r| Row { runs: vec![(0, &values[column.layout.range(r)])] }),
             );
         }
-        let committed = commit_rows(&generators, &rows, &blinds[first..].concat());
-        let count = committed.len();
-        prover.points(Message::WitnessRow, count, || committed).map_err(shape)?;
+        let committed = commit_rows(&Generators::get(plan.width), &rows, &blinds[first..].concat());
+        prover.points(Message::WitnessRow, rows.len(), || committed).map_err(shape)?;
     }
-    let context = Context { plan, values, proving: true };
-    let claims = run(&mut prover, &context).map_err(shape)?;
+    let claims = run(&mut prover, context).map_err(shape)?;
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
-        prover.open(&context, &claims, &blinds).map_err(shape)?;
+        prover.open(context, &claims, &blinds).map_err(shape)?;
     }
     for blinds in &mut blinds {
         blinds.iter_mut().for_each(|b| *b = F::ZERO);
-    }
-    let mut values = context.values;
-    for column in &mut values.columns {
-        if let std::borrow::Cow::Owned(column) = column {
-            column.zeroize();
-        }
     }
     Ok(prover.finish())
 }

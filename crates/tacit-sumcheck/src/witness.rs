@@ -8,9 +8,9 @@ use zeroize::Zeroize as _;
 use crate::expr::Values;
 use crate::plan::{Fill, Part, Plan, Quantity};
 
-/// What to do with a trace that does not satisfy the relations.
+/// What to do with a looked-up value that is in no row of its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lookout {
+pub(crate) enum Misfit {
     /// Say so.
     Refuse,
     /// Go on, as a cheating prover would.
@@ -27,7 +27,7 @@ pub(crate) fn fill<'t>(
     plan: &Plan,
     trace: &'t Trace,
     values: &mut Values<'t>,
-    lookout: Lookout,
+    misfit: Misfit,
 ) -> Result<(), EngineError> {
     let mut last: Option<(usize, Vec<i128>)> = None;
     for column in &plan.columns {
@@ -46,7 +46,7 @@ pub(crate) fn fill<'t>(
                 let digits = integers.iter().map(|v| i64::try_from(v >> shift & mask));
                 digits.collect::<Result<Vec<_>, _>>().map_err(|_| unsatisfied())?.into()
             }
-            Fill::Multiplicities { table } => multiplicities(plan, *table, values, lookout)?.into(),
+            Fill::Multiplicities { table } => multiplicities(plan, *table, values, misfit)?.into(),
         };
         values.columns.push(filled);
     }
@@ -56,11 +56,11 @@ pub(crate) fn fill<'t>(
     Ok(())
 }
 
-fn multiplicities(
+pub(crate) fn multiplicities(
     plan: &Plan,
     table: usize,
     values: &Values<'_>,
-    lookout: Lookout,
+    misfit: Misfit,
 ) -> Result<Vec<i64>, EngineError> {
     let spec = &plan.tables[table];
     let mut counts = vec![0i64; 1 << spec.vars()];
@@ -72,7 +72,7 @@ fn multiplicities(
             let row = row.filter(|&j| beside.as_ref().is_none_or(|v| v[i] == spec.value(j).into()));
             match row {
                 Some(row) => counts[row] += 1,
-                None if lookout == Lookout::Refuse => return Err(unsatisfied()),
+                None if misfit == Misfit::Refuse => return Err(unsatisfied()),
                 None => {}
             }
         }
