@@ -1,6 +1,6 @@
 //! Keys on disk, so that they are made once per architecture and setup.
 //!
-//! A file is: magic (8 bytes), version (2), shape (k 4, slots 4, limb bits 1, lane width 1, reuse 1), the key's
+//! A file is: magic (8 bytes), version (2), shape (k 4, slots 4, limb bits 1, lane width 1, two flags 1), the key's
 //! fingerprint (32), BLAKE2b-256 of the body (32), body in the proving library's raw form. It lives in the user's own
 //! folder and is written only by this program; the checksum finds damage, not malice. Whatever cannot be read is made
 //! again.
@@ -152,16 +152,37 @@ fn shape_bytes(shape: CircuitShape) -> [u8; 11] {
     out[4..8].copy_from_slice(&(shape.slots as u32).to_le_bytes());
     out[8] = shape.limb_bits;
     out[9] = shape.lane_width;
-    out[10] = u8::from(shape.reuses_matrices);
+    out[10] = u8::from(shape.reuses_matrices) | u8::from(shape.looks_up_functions) << 1;
     out
 }
 
-fn parse_shape([k0, k1, k2, k3, s0, s1, s2, s3, limb_bits, lane_width, reuses]: [u8; 11]) -> CircuitShape {
+fn parse_shape([k0, k1, k2, k3, s0, s1, s2, s3, limb_bits, lane_width, flags]: [u8; 11]) -> CircuitShape {
     CircuitShape {
         k: u32::from_le_bytes([k0, k1, k2, k3]),
         slots: u32::from_le_bytes([s0, s1, s2, s3]) as usize,
         limb_bits,
         lane_width,
-        reuses_matrices: reuses == 1,
+        reuses_matrices: flags & 1 != 0,
+        looks_up_functions: flags & 2 != 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_come_back() {
+        for flags in 0..4 {
+            let shape = CircuitShape {
+                k: 17,
+                slots: 6,
+                limb_bits: 12,
+                lane_width: 9,
+                reuses_matrices: flags & 1 != 0,
+                looks_up_functions: flags & 2 != 0,
+            };
+            assert_eq!(parse_shape(shape_bytes(shape)), shape);
+        }
     }
 }

@@ -4,6 +4,7 @@ use halo2_proofs::circuit::{Cell as LibraryCell, Layouter, Region, SimpleFloorPl
 use halo2_proofs::plonk::{Any, Circuit, Column, ConstraintSystem, Error};
 use halo2curves::bn256::Fr;
 
+use crate::chips::function::FunctionConfig;
 use crate::chips::table::TableConfig;
 use crate::chips::{Columns, contraction, linear, poseidon, requant};
 use crate::shape::CircuitShape;
@@ -18,6 +19,7 @@ const MAX_DEGREE: usize = 9;
 pub struct TacitConfig {
     columns: Columns,
     table: TableConfig,
+    functions: Option<FunctionConfig>,
 }
 
 /// A circuit of any relation system.
@@ -76,8 +78,9 @@ impl Circuit<Fr> for TacitCircuit {
         contraction::configure(meta, &columns);
         poseidon::configure(meta, &columns);
         let table = TableConfig::configure(meta, &columns);
+        let functions = shape.looks_up_functions.then(|| FunctionConfig::configure(meta, &columns));
         meta.set_minimum_degree(MAX_DEGREE);
-        TacitConfig { columns, table }
+        TacitConfig { columns, table, functions }
     }
 
     fn configure(_: &mut ConstraintSystem<Fr>) -> TacitConfig {
@@ -88,6 +91,11 @@ impl Circuit<Fr> for TacitCircuit {
         let (columns, sheet) = (&config.columns, &self.sheet);
         let shape = sheet.shape();
         config.table.load(shape, &mut layouter)?;
+        match &config.functions {
+            Some(functions) => functions.load(&sheet.functions, &mut layouter)?,
+            None if sheet.calls.is_empty() => {}
+            None => return Err(Error::Synthesis),
+        }
         layouter.assign_region(
             || "first phase",
             |mut region| {
@@ -104,6 +112,9 @@ impl Circuit<Fr> for TacitCircuit {
                         i / shape.slots,
                         Fr::from(u64::from(*tag)),
                     );
+                }
+                if let Some(functions) = &config.functions {
+                    functions.assign(sheet, &mut region);
                 }
                 for (selector, rows) in columns.gates.iter().zip(&sheet.gates) {
                     for row in rows {

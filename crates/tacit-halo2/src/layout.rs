@@ -13,6 +13,10 @@
 //! | weights, input, output | range-checked limb by limb at their exact width, packed, hashed; the digest equals an instance row |
 //! | result of `Contraction` | the contraction's check at a challenge drawn after its cells are committed |
 //! | result of `Affine`, `Product`, `Requant` | their gates, element by element |
+//! | result of `Max`, `ArgMax` | range-checked differences, group by group |
+//! | result of `Table` | a lookup, element by element |
+
+mod selection;
 
 use std::collections::HashMap;
 
@@ -49,7 +53,10 @@ pub(crate) fn supported(system: &RelationSystem) -> Result<(), Unsupported> {
         | Relation::Affine { .. }
         | Relation::Product { .. }
         | Relation::Requant { .. }
-        | Relation::Range { .. } => Ok(()),
+        | Relation::Range { .. }
+        | Relation::Table { .. }
+        | Relation::Max { .. }
+        | Relation::ArgMax { .. } => Ok(()),
         // `Relation` is open for more kinds; an unknown one must not be skipped.
         other => Err(Unsupported(other.kind())),
     })
@@ -304,6 +311,9 @@ impl Layout<'_> {
                         linear::range(&mut self.sheet, cell, *lo, *hi);
                     }
                 }
+                Relation::Table { x, first, values, y } => self.table(x, *first, values, *y),
+                Relation::Max { x, y } => self.max(x, *y),
+                Relation::ArgMax { x, y } => self.arg_max(x, *y),
                 // `Relation` is open for more kinds; an unknown one must not be skipped.
                 other => return Err(Unsupported(other.kind()).into()),
             }

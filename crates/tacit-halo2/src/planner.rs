@@ -1,6 +1,6 @@
 //! Chooses the cheapest shape for a relation system. Deterministic: prover and verifier arrive at the same one.
 
-use tacit_relations::{RelationSystem, Segment};
+use tacit_relations::{Relation, RelationSystem, Segment};
 
 use crate::layout::{Unsupported, Witness, instance_rows, lane_plan, lay_out, supported};
 use crate::shape::{CircuitShape, MAX_K, MIN_K};
@@ -40,6 +40,7 @@ pub fn candidates(system: &RelationSystem) -> Vec<CircuitShape> {
 fn smallest(system: &RelationSystem, slots: usize) -> Option<CircuitShape> {
     let lane = lane_plan(system);
     let instance = instance_rows(system);
+    let looks_up_functions = system.relations().iter().any(|r| matches!(r, Relation::Table { .. }));
     // Every committed number takes a lookup: no layout is tried that could not hold them.
     let committed: usize = Segment::COMMITTED
         .into_iter()
@@ -49,15 +50,23 @@ fn smallest(system: &RelationSystem, slots: usize) -> Option<CircuitShape> {
     let mut counted: Option<(u8, Option<usize>)> = None;
     for k in MIN_K..=MAX_K {
         let limb_bits = (k - 2).min(MAX_LIMB_BITS) as u8;
-        let shape =
-            CircuitShape { k, slots, limb_bits, lane_width: lane.width, reuses_matrices: lane.reuses };
+        let shape = CircuitShape {
+            k,
+            slots,
+            limb_bits,
+            lane_width: lane.width,
+            reuses_matrices: lane.reuses,
+            looks_up_functions,
+        };
         if !slots.is_multiple_of(shape.lane_limbs()) || committed.div_ceil(slots) > shape.usable_rows() {
             continue;
         }
         let rows = match counted {
             Some((bits, rows)) if bits == limb_bits => rows,
             _ => {
-                let rows = lay_out(system, shape, &Witness::NONE, true).ok().map(|sheet| sheet.rows());
+                let rows = lay_out(system, shape, &Witness::NONE, true)
+                    .ok()
+                    .map(|sheet| sheet.rows().max(sheet.function_rows()));
                 counted = Some((limb_bits, rows));
                 rows
             }

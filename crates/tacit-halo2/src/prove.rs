@@ -116,7 +116,7 @@ fn sheet(
     witness: &Witness<'_>,
 ) -> Result<crate::sheet::Sheet, EngineError> {
     let sheet = lay_out(system, shape, witness, false).map_err(|e| EngineError::new(e.to_string()))?;
-    if sheet.rows() > shape.usable_rows() {
+    if sheet.rows().max(sheet.function_rows()) > shape.usable_rows() {
         return Err(EngineError::new("the circuit does not fit its shape"));
     }
     Ok(sheet)

@@ -22,6 +22,8 @@ pub struct CircuitShape {
     pub lane_width: u8,
     /// Whether some matrix is used more than once, so that its bound rows are copied.
     pub reuses_matrices: bool,
+    /// Whether some function is looked up in a table.
+    pub looks_up_functions: bool,
 }
 
 impl CircuitShape {

@@ -3,6 +3,8 @@
 //! Chips write to a sheet; [`crate::circuit::TacitCircuit`] replays it for keys, proofs and the mock prover alike, so
 //! that layout is decided once and a test can change any cell of an otherwise honest circuit.
 
+use std::sync::Arc;
+
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
@@ -85,6 +87,15 @@ pub(crate) enum LateRow {
     Dot { from: usize },
 }
 
+/// A public function given by a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Function {
+    /// Smallest argument.
+    pub(crate) first: i64,
+    /// Values, in order of arguments.
+    pub(crate) values: Arc<[i64]>,
+}
+
 /// A recorded circuit. Holds the witness, and is never printed.
 #[derive(Clone)]
 pub struct Sheet {
@@ -102,6 +113,10 @@ pub struct Sheet {
     /// Cells equal to instance rows.
     pub(crate) instance: Vec<(Cell, usize)>,
     pub(crate) late: Vec<(usize, LateRow)>,
+    /// Functions, each once.
+    pub(crate) functions: Vec<Function>,
+    /// Rows that look a function up, and which.
+    pub(crate) calls: Vec<(usize, usize)>,
     /// Cells that some chip has written.
     written: Vec<bool>,
     /// Counts rows only.
@@ -127,6 +142,8 @@ impl Sheet {
             copies: Vec::new(),
             instance: Vec::new(),
             late: Vec::new(),
+            functions: Vec::new(),
+            calls: Vec::new(),
             written: Vec::new(),
             dry,
         }
@@ -217,6 +234,27 @@ impl Sheet {
         if !self.dry {
             self.late.push((row, late));
         }
+    }
+
+    /// The index of a function, which is added where it is new.
+    pub(crate) fn function(&mut self, first: i64, values: &Arc<[i64]>) -> usize {
+        let function = Function { first, values: Arc::clone(values) };
+        let known = self.functions.iter().position(|f| *f == function);
+        known.unwrap_or_else(|| {
+            self.functions.push(function);
+            self.functions.len() - 1
+        })
+    }
+
+    pub(crate) fn call(&mut self, function: usize, row: usize) {
+        if !self.dry {
+            self.calls.push((row, function));
+        }
+    }
+
+    /// Rows of the table of functions.
+    pub(crate) fn function_rows(&self) -> usize {
+        self.functions.iter().fold(1, |rows, f| rows + f.values.len())
     }
 
     /// Every first-phase advice cell that a chip has written: what a mutation test must change one by one.

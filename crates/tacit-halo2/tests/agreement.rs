@@ -15,7 +15,7 @@ use tacit_halo2::prove::circuit;
 use tacit_halo2::{CircuitShape, candidates};
 use tacit_model::testing::SplitMix;
 use tacit_relations::testing::arithmetic::{forged, holds};
-use tacit_relations::testing::random;
+use tacit_relations::testing::random::{self, Extra};
 use tacit_relations::{Segment, Statement, TensorId, Trace, check};
 
 /// What became of the lies told.
@@ -138,7 +138,7 @@ proptest! {
 
     #[test]
     fn random_systems(seed in any::<u64>()) {
-        let case = Case::from(random::system(seed, 1, &[]));
+        let case = Case::from(random::system(seed, 1, &Extra::ALL));
         let mut rng = SplitMix(seed);
         honest(&case, &two_shapes(&case, &mut rng));
         lies(&case, &mut rng, 12);

@@ -1,5 +1,5 @@
 //! Attacks by a prover who tells one lie and then adapts every cell that he can, so that all gates and copies hold again.
-//! What stops each is the table of ranges, and the tests demand that nothing else is needed.
+//! What stops each is a lookup in the table of ranges or of functions, and the tests demand that nothing else is needed.
 
 mod common;
 
@@ -15,7 +15,7 @@ use tacit_halo2::{Cell, TacitCircuit};
 use tacit_relations::testing::arithmetic::forged;
 use tacit_relations::testing::builder::Builder;
 use tacit_relations::testing::systems;
-use tacit_relations::{Segment, Statement, Trace};
+use tacit_relations::{Axis, Segment, Statement, Trace, View};
 
 fn field(value: i64) -> Fr {
     let magnitude = Fr::from(value.unsigned_abs());
@@ -57,16 +57,31 @@ impl Forger {
         self.set(column, row, value + field(by));
     }
 
+    /// Rows with limbs, in order.
+    fn limb_rows(&self) -> Vec<usize> {
+        let recording = record(&self.circuit, Fr::ONE);
+        (0..recording.usable_rows()).filter(|row| recording.is_looked_up(0, *row)).collect()
+    }
+
+    /// Makes the sum of a row's limbs `value`, in range or not.
+    fn set_limbs(&mut self, row: usize, value: i64) {
+        let recording = record(&self.circuit, Fr::ONE);
+        for slot in (0..self.slots).filter(|slot| recording.is_looked_up(*slot, row)) {
+            self.set(slot, row, if slot == 0 { field(value) } else { Fr::ZERO });
+        }
+        self.set(self.slots, row, field(value));
+    }
+
     /// Adds to the first limb of a row and to the row's sum.
     fn shift_limb(&mut self, row: usize, by: i64) {
         self.shift(0, row, by);
         self.shift(self.slots, row, by);
     }
 
-    /// Demands that the table of ranges refuses the circuit and that nothing else does; then that a real proof of it,
+    /// Demands that lookups refuse the circuit and that nothing else does; then that a real proof of it,
     /// if the library makes one, does not verify.
     #[track_caller]
-    fn stopped_by_ranges_alone(&self, keyed: &Keyed) {
+    fn stopped_by_lookups_alone(&self, keyed: &Keyed) {
         let failures = mock(&self.circuit, &self.claim).expect_err("the attack works");
         for failure in &failures {
             assert!(matches!(failure, VerifyFailure::Lookup { .. }), "the attack is not adapted: {failure}");
@@ -144,7 +159,7 @@ fn weights_that_carry_into_each_other_have_the_same_digest_but_no_proof() {
     forger.shift(1, rows[0], 8);
     forger.shift(shape.slots, rows[0], 256);
     forger.shift(0, rows[1], -1);
-    forger.stopped_by_ranges_alone(&keyed);
+    forger.stopped_by_lookups_alone(&keyed);
 }
 
 /// The same for numbers outside the lane, and their sum's public copy.
@@ -160,11 +175,11 @@ fn inputs_that_carry_into_each_other_have_the_same_digest_but_no_proof() {
     let mut forger = Forger::new(&case, claim, &trace);
     let rows = forger.rows("linear");
     // Numbers are the first rows with limbs: one each.
-    let number = |row: &&usize| record(&forger.circuit, Fr::ONE).is_looked_up(2, 0, **row);
+    let number = |row: &&usize| record(&forger.circuit, Fr::ONE).is_looked_up(0, **row);
     let rows: Vec<usize> = rows.iter().filter(number).copied().collect();
     forger.shift_limb(rows[0], 16);
     forger.shift_limb(rows[1], -1);
-    forger.stopped_by_ranges_alone(&keyed);
+    forger.stopped_by_lookups_alone(&keyed);
 }
 
 /// One value, requantised and public.
@@ -186,7 +201,7 @@ fn no_other_rounding() {
     let row = forger.rows("requant")[0];
     forger.shift_limb(row - 1, -128);
     forger.shift_limb(row, 1);
-    forger.stopped_by_ranges_alone(&keyed);
+    forger.stopped_by_lookups_alone(&keyed);
 }
 
 /// A value above the range passed off as inside it, and one inside passed off as above or below.
@@ -199,7 +214,7 @@ fn no_other_case_of_saturation() {
     let (row, side) = (forger.rows("requant")[0], forger.slots + 1);
     forger.shift_limb(row, 256);
     forger.set(side + 1, row, Fr::ZERO);
-    forger.stopped_by_ranges_alone(&keyed);
+    forger.stopped_by_lookups_alone(&keyed);
 
     let case = requantised(200, 7, -128, 127);
     let keyed = Keyed::new(case.clone());
@@ -208,7 +223,7 @@ fn no_other_case_of_saturation() {
         let mut forger = Forger::new(&case, claim, &trace);
         forger.shift_limb(row, carry);
         forger.set(side + flag, row, Fr::ONE);
-        forger.stopped_by_ranges_alone(&keyed);
+        forger.stopped_by_lookups_alone(&keyed);
     }
 }
 
@@ -226,7 +241,7 @@ fn no_other_clip() {
         let room = 30 - x;
         forger.shift_limb(row - 1, if flag == Fr::ONE { -2 * room - 1 } else { 2 * room + 1 });
         forger.set(side + 1, row, flag);
-        forger.stopped_by_ranges_alone(&keyed);
+        forger.stopped_by_lookups_alone(&keyed);
     }
 }
 
@@ -245,11 +260,99 @@ fn no_value_outside_its_range() {
             common::statement(case.system().clone(), &trace, &case.openings).expect("within its width");
         let mut forger = Forger::new(&case, claim, &trace);
         let recording = record(&forger.circuit, Fr::ONE);
-        let last = (0..recording.usable_rows()).rfind(|row| recording.is_looked_up(forger.slots, 0, *row));
+        let last = (0..recording.usable_rows()).rfind(|row| recording.is_looked_up(0, *row));
         let row = last.expect("the range's last row");
         forger.set(0, row, field(limb));
         forger.set(forger.slots, row, field(10));
-        forger.stopped_by_ranges_alone(&keyed);
+        forger.stopped_by_lookups_alone(&keyed);
+    }
+}
+
+/// Three values of four bits, the operand of `relation`, whose result is public.
+fn three_values(x: [i64; 3], relation: impl FnOnce(&mut Builder, View)) -> Case {
+    let mut b = Builder::new("three values", 1);
+    let x = b.input_of(&[3], 4, x.to_vec());
+    let x = b.all(x);
+    relation(b.to(Segment::Public), x);
+    b.finish().into()
+}
+
+/// Another of two equal values, one that is not the largest, and none or two at once.
+#[test]
+fn no_other_maximum_is_selected() {
+    let select = |x| {
+        three_values(x, |b, x| {
+            b.arg_max(x);
+        })
+    };
+    let ties = Keyed::new(select([2, 5, 5]));
+    for (claimed, differences) in [([0, 0, 1], [2, -1, 0]), ([1, 0, 0], [0, -3, -3])] {
+        let changes: Vec<(usize, i64)> = claimed.into_iter().enumerate().collect();
+        let (claim, trace) = claiming(&ties.case, &changes);
+        let mut forger = Forger::new(&ties.case, claim, &trace);
+        // Three inputs, three bits, three differences.
+        let rows = forger.limb_rows();
+        assert_eq!(rows.len(), 9);
+        for (row, difference) in rows[6..].iter().zip(differences) {
+            forger.set_limbs(*row, difference);
+        }
+        forger.stopped_by_lookups_alone(&ties);
+    }
+    for claimed in [[0, 0, 0], [0, 1, 1], [1, 1, 0], [0, 2, -1]] {
+        let changes: Vec<(usize, i64)> = claimed.into_iter().enumerate().collect();
+        let (claim, trace) = claiming(&ties.case, &changes);
+        let forger = Forger::new(&ties.case, claim, &trace);
+        assert!(mock(&forger.circuit, &forger.claim).is_err(), "{claimed:?}");
+    }
+}
+
+/// One of the values, but not the largest; and one that is larger than all.
+#[test]
+fn no_other_maximum() {
+    let case = three_values([2, 5, 4], |b, x| {
+        b.max(x);
+    });
+    let keyed = Keyed::new(case.clone());
+    let (claim, trace) = claiming(&case, &[(0, 4)]);
+    let mut forger = Forger::new(&case, claim, &trace);
+    let rows = forger.limb_rows();
+    assert_eq!(rows.len(), 6, "three inputs, three differences");
+    forger.set_limbs(rows[4], -1);
+    // Their sum with the value, and the products of the differences: 2 · -1 · 0.
+    forger.set(forger.slots, rows[4] + 1, field(4));
+    let products = forger.rows("multiply");
+    forger.set(forger.slots + 3, products[0], field(-2));
+    forger.stopped_by_lookups_alone(&keyed);
+
+    let (claim, trace) = claiming(&case, &[(0, 6)]);
+    let forger = Forger::new(&case, claim, &trace);
+    assert!(mock(&forger.circuit, &forger.claim).is_err());
+}
+
+/// Another entry, an entry of another table, and any result for a value off the table's domain.
+#[test]
+fn no_other_entry_of_a_table() {
+    let with_tables = |x| {
+        three_values(x, |b, x| {
+            let first = View { axes: vec![Axis::plain(1, 1)], ..x.clone() };
+            b.table(first, -8, &[40; 16]);
+            b.to(Segment::Public).table(x, -3, &[7, 8, 9, 10]);
+        })
+    };
+    let case = with_tables([-3, 0, -1]);
+    let keyed = Keyed::new(case.clone());
+    for claimed in [7, 11, 40, 0] {
+        let (claim, trace) = claiming(&case, &[(1, claimed)]);
+        Forger::new(&case, claim, &trace).stopped_by_lookups_alone(&keyed);
+    }
+    for off in [-4, 1, 7] {
+        let id = case.system().segment(Segment::Input).next().expect("hidden input");
+        for claimed in [40, 10, 0] {
+            let (_, mut trace) = claiming(&case, &[(1, claimed)]);
+            trace.values[id.0 as usize][1] = off;
+            let claim = common::statement(case.system().clone(), &trace, &case.openings);
+            Forger::new(&case, claim.expect("within its width"), &trace).stopped_by_lookups_alone(&keyed);
+        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Attempts {
 /// Lies about the result of every relation, and about weights and input, in every system.
 #[test]
 fn a_wrong_witness_proves_nothing() {
-    let cases = common::all();
+    let cases = common::small();
     let found = in_parallel(&cases, |case| {
         let keyed = Keyed::new(case.clone());
         let honest = case.circuit();
@@ -84,7 +84,7 @@ fn a_wrong_witness_proves_nothing() {
         total.entry(kind).or_default().add(attempts);
     }
     println!("{total:?}");
-    for kind in ["given", "Contraction", "Affine", "Product", "Requant"] {
+    for kind in ["given", "Contraction", "Affine", "Product", "Requant", "Table", "Max", "ArgMax"] {
         assert!(total.get(kind).is_some_and(|a| a.refused > 0), "no proof of a wrong {kind} was even made");
     }
 }

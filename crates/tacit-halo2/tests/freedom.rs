@@ -1,7 +1,7 @@
 //! How many degrees of freedom the constraints leave to a prover.
 //!
 //! Around an honest witness the gates and copies are differentiated exactly, over the field. Cells that are looked up
-//! cannot move by an infinitesimal amount and stand still: the limbs of weights and inputs among them. What is left is a
+//! cannot move by an infinitesimal amount and stand still: limbs of weights and inputs, results of tables. What is left is a
 //! linear system whose unknowns are the movements of all other cells, instance cells included, one unknown per set of
 //! copied cells. Its kernel is what a prover may choose freely. The challenge is drawn after the first phase is
 //! committed, so a first-phase movement must fit second-phase cells at *every* challenge: the system holds several
@@ -25,7 +25,7 @@ use rand_core::SeedableRng;
 use tacit_halo2::prove::circuit;
 use tacit_halo2::{CircuitShape, candidates};
 use tacit_relations::Segment;
-use tacit_relations::testing::random;
+use tacit_relations::testing::random::{self, Extra};
 
 /// At least as many as any contraction here has columns.
 const CHALLENGES: usize = 6;
@@ -91,7 +91,6 @@ impl Unknowns {
 /// Degrees of freedom, and the equations looked at.
 fn freedom(case: &Case, shape: CircuitShape) -> (usize, usize) {
     let circuit = circuit(&case.statement, shape, &case.trace, &case.openings).expect("a candidate fits");
-    let slots = circuit.sheet().shape().slots;
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let recordings: Vec<Recording> =
         (0..CHALLENGES).map(|_| record(&circuit, Fr::random(&mut rng))).collect();
@@ -106,9 +105,9 @@ fn freedom(case: &Case, shape: CircuitShape) -> (usize, usize) {
         }
     }
     let mut still = Vec::new();
-    for column in 0..slots {
+    for column in 0..first.advice.len() {
         for row in 0..first.usable_rows() {
-            if first.is_looked_up(slots, column, row) {
+            if first.is_looked_up(column, row) {
                 still.push(Place::advice(column, row));
             }
         }
@@ -261,7 +260,7 @@ proptest! {
 
     #[test]
     fn random_systems_too(seed in any::<u64>()) {
-        let case = Case::from(random::system(seed, 1, &[]));
+        let case = Case::from(random::system(seed, 1, &Extra::ALL));
         prop_assert_eq!(check(&case).err(), None);
     }
 }

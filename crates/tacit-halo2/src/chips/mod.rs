@@ -5,7 +5,9 @@
 //! [`Sheet`]: crate::sheet::Sheet
 
 pub(crate) mod contraction;
+pub(crate) mod function;
 pub(crate) mod linear;
+pub(crate) mod maximum;
 pub(crate) mod poseidon;
 pub(crate) mod requant;
 pub(crate) mod table;

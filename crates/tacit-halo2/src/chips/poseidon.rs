@@ -308,7 +308,14 @@ mod tests {
 
     #[test]
     fn the_layout_computes_the_native_hash() {
-        let shape = CircuitShape { k: 8, slots: 4, limb_bits: 6, lane_width: 0, reuses_matrices: false };
+        let shape = CircuitShape {
+            k: 8,
+            slots: 4,
+            limb_bits: 6,
+            lane_width: 0,
+            reuses_matrices: false,
+            looks_up_functions: false,
+        };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for _ in 0..20 {
             let mut sheet = Sheet::new(shape, false);

@@ -64,7 +64,14 @@ mod tests {
 
     #[test]
     fn the_table_has_as_many_rows_as_the_shape_says() {
-        let shape = CircuitShape { k: 10, slots: 4, limb_bits: 8, lane_width: 8, reuses_matrices: false };
+        let shape = CircuitShape {
+            k: 10,
+            slots: 4,
+            limb_bits: 8,
+            lane_width: 8,
+            reuses_matrices: false,
+            looks_up_functions: false,
+        };
         assert_eq!(entries(shape).count(), shape.table_rows());
         assert_eq!(shape.neutral_limb(), 128);
         let two = CircuitShape { lane_width: 12, ..shape };

@@ -12,7 +12,7 @@ use proptest::prelude::ProptestConfig;
 use tacit_digest::{Domain, Part, Salt};
 use tacit_halo2::prove::{circuit, instance_column};
 use tacit_halo2::{CircuitShape, TacitCircuit};
-use tacit_relations::testing::{self, systems};
+use tacit_relations::testing::{self, selections, systems};
 use tacit_relations::{Assignment, Commitment, Opening, Openings, RelationSystem, Segment, Statement, Trace};
 
 /// A relation system with an honest witness.
@@ -36,9 +36,15 @@ impl From<testing::Case> for Case {
     }
 }
 
-/// Every system built by hand that this engine proves.
+/// Every system built by hand.
 pub fn all() -> Vec<Case> {
-    systems::all().into_iter().map(Case::from).collect()
+    testing::by_hand().into_iter().map(Case::from).collect()
+}
+
+/// Those of a few dozen values each, for tests that look at every cell.
+pub fn small() -> Vec<Case> {
+    let all = [systems::all(), selections::tables(), selections::maxima()];
+    all.into_iter().flatten().map(Case::from).collect()
 }
 
 impl Case {

@@ -10,7 +10,7 @@ use halo2_proofs::plonk::{
 };
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
-use tacit_halo2::{Cell, TacitCircuit};
+use tacit_halo2::{Cell, CircuitShape, TacitCircuit};
 
 /// An advice or instance cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +36,7 @@ impl Place {
 
 /// What a circuit has assigned.
 pub struct Recording {
+    pub shape: CircuitShape,
     pub cs: ConstraintSystem<Fr>,
     /// By column, then row; what is not assigned is zero, as in the library.
     pub advice: Vec<Vec<Fr>>,
@@ -55,6 +56,7 @@ pub fn record(circuit: &TacitCircuit, challenge: Fr) -> Recording {
     let config = TacitCircuit::configure_with_params(&mut cs, circuit.params());
     let n = 1 << circuit.params().k;
     let mut recording = Recording {
+        shape: circuit.params(),
         advice: vec![vec![Fr::ZERO; n]; cs.num_advice_columns()],
         fixed: vec![vec![Fr::ZERO; n]; cs.num_fixed_columns()],
         selectors: vec![vec![false; n]; cs.num_selectors()],
@@ -74,10 +76,17 @@ impl Recording {
         self.fixed[0].len() - (self.cs.blinding_factors() + 1)
     }
 
-    /// Whether a cell of the first columns is looked up in the table of ranges: its tag is not zero.
-    pub fn is_looked_up(&self, slots: usize, column: usize, row: usize) -> bool {
-        // The tags are the last fixed columns before the two of the table.
-        column < slots && self.fixed[self.fixed.len() - 2 - slots + column][row] != Fr::ZERO
+    /// Whether a lookup leaves a cell no choice but among separate values: in the table of ranges, if its tag is not
+    /// zero; in that of functions, if it is the result of a call.
+    pub fn is_looked_up(&self, column: usize, row: usize) -> bool {
+        let CircuitShape { slots, looks_up_functions, .. } = self.shape;
+        // The tags are the last fixed columns before the two of the table. Behind those are the functions that rows call
+        // and the three columns of their table.
+        let functions = self.fixed.len() - 4;
+        let tags = if looks_up_functions { functions } else { self.fixed.len() } - 2 - slots;
+        let is_set = |fixed: usize| self.fixed[fixed][row] != Fr::ZERO;
+        let result = column == slots + 2 && looks_up_functions && is_set(functions);
+        column < slots && is_set(tags + column) || result
     }
 
     /// Every gate polynomial with the selectors that switch it on.

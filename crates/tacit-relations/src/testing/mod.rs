@@ -5,6 +5,7 @@ pub mod arithmetic;
 pub mod builder;
 pub mod corners;
 pub mod random;
+pub mod selections;
 pub mod systems;
 
 use crate::check::check;
@@ -41,5 +42,5 @@ impl Case {
 /// Every system built by hand.
 #[must_use]
 pub fn by_hand() -> Vec<Case> {
-    [systems::all(), corners::all(), systems::tables(), systems::maxima()].concat()
+    [systems::all(), corners::all(), selections::tables(), selections::maxima()].concat()
 }
