@@ -281,19 +281,78 @@ impl RelationSystem {
         parts
     }
 
-    /// SHA-256 over everything the system says: what proving and verifying keys are filed under.
+    /// SHA-256 over everything the system says, in one canonical encoding: absorbed by transcripts, and what keys are
+    /// filed under.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(b"tacit/relation-system/1");
-        // `Debug` of these types is a total, unambiguous rendering of integers and names, stable within one build;
-        // the digest never leaves the local key cache and the tests that pin it.
+        let mut encoder = Encoder(Sha256::new());
+        encoder.text("tacit/relation-system/1");
+        encoder.size(self.tensors.len());
         for t in &self.tensors {
-            hash.update(format!("{t:?}\n"));
+            encoder.size(t.segment as usize);
+            encoder.sizes(&t.shape);
+            encoder.integers(&[t.bounds.0, t.bounds.1, t.width.into()]);
+            encoder.integers(&t.constant);
         }
+        encoder.size(self.relations.len());
         for r in &self.relations {
-            hash.update(format!("{r:?}\n"));
+            encoder.relation(r);
         }
-        hash.finalize().into()
+        encoder.0.finalize().into()
+    }
+}
+
+/// The canonical encoding: every list behind its length, every integer in eight bytes, little-endian.
+struct Encoder(Sha256);
+
+impl Encoder {
+    fn size(&mut self, n: usize) {
+        self.0.update((n as u64).to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.size(text.len());
+        self.0.update(text);
+    }
+
+    fn sizes(&mut self, sizes: &[usize]) {
+        self.size(sizes.len());
+        sizes.iter().for_each(|&n| self.size(n));
+    }
+
+    fn integers(&mut self, integers: &[i64]) {
+        self.size(integers.len());
+        integers.iter().for_each(|v| self.0.update(v.to_le_bytes()));
+    }
+
+    fn view(&mut self, view: &View) {
+        self.sizes(&[view.tensor.0 as usize, view.offset, view.axes.len()]);
+        view.axes.iter().for_each(|a| self.sizes(&[a.len, a.stride, a.before, a.valid]));
+    }
+
+    /// Kind, operands in order (as many as the kind or a count before them says), parameters, result.
+    fn relation(&mut self, relation: &Relation) {
+        self.text(relation.kind());
+        let operands = relation.operands();
+        self.size(operands.len());
+        operands.into_iter().for_each(|v| self.view(v));
+        match relation {
+            Relation::Affine { terms, offset, .. } => {
+                self.integers(&terms.iter().map(|(by, _)| *by).collect::<Vec<_>>());
+                self.integers(&[*offset]);
+            }
+            Relation::Requant { shift, lo, hi, .. } => self.integers(&[(*shift).into(), *lo, *hi]),
+            Relation::Range { lo, hi, .. } => self.integers(&[*lo, *hi]),
+            Relation::Table { first, values, .. } => {
+                self.integers(&[*first]);
+                self.integers(values);
+            }
+            // A bias is told from its absence by the number of operands.
+            Relation::Contraction { .. }
+            | Relation::Product { .. }
+            | Relation::Max { .. }
+            | Relation::ArgMax { .. } => {}
+        }
+        self.sizes(&relation.result().map(|y| y.0 as usize).into_iter().collect::<Vec<_>>());
     }
 }
