@@ -6,10 +6,11 @@
 
 use std::sync::{Arc, OnceLock, RwLock};
 
+use blake2::{Blake2b512, Digest};
 use halo2curves::{
-    CurveExt,
-    ff::{Field, PrimeField},
-    group::{Curve, Group, GroupEncoding, prime::PrimeCurveAffine},
+    CurveAffine,
+    ff::{Field, FromUniformBytes, PrimeField},
+    group::{Curve, Group, prime::PrimeCurveAffine},
     grumpkin::{self, Fq},
 };
 use rayon::prelude::*;
@@ -24,7 +25,7 @@ pub(crate) type Affine = grumpkin::G1Affine;
 /// Domain of every generator; a change of it is a change of protocol.
 const DOMAIN: &str = "tacit/grumpkin/1";
 
-/// Bases nobody knows a relation between, by hash-to-curve from [`DOMAIN`].
+/// Bases nobody knows a relation between, by [`hash_to_curve`].
 #[derive(Debug)]
 pub(crate) struct Generators {
     /// Row generators `G_0, G_1, …`, from the messages `"row" ‖ index` (64 bits, little-endian).
@@ -62,34 +63,125 @@ impl Generators {
             message[3..].copy_from_slice(&(index as u64).to_le_bytes());
             hash_to_curve(&message)
         };
-        let new: Vec<Point> = (known.len()..columns).into_par_iter().map(hash).collect();
-        Self { rows: [known, &normalise(&new)].concat(), h, u }
+        let new: Vec<Affine> = (known.len()..columns).into_par_iter().map(hash).collect();
+        Self { rows: [known, &new].concat(), h, u }
     }
 }
 
 /// `U` and `H`, without any row generator.
 pub(crate) fn scalar_bases() -> (Affine, Affine) {
     static BASES: OnceLock<(Affine, Affine)> = OnceLock::new();
-    *BASES.get_or_init(|| (hash_to_curve(b"scalar").to_affine(), hash_to_curve(b"blind").to_affine()))
+    *BASES.get_or_init(|| (hash_to_curve(b"scalar"), hash_to_curve(b"blind")))
 }
 
-pub(crate) fn hash_to_curve(message: &[u8]) -> Point {
-    Point::hash_to_curve(DOMAIN)(message)
+/// The point with even `y` at the first `x` that has one, of the uniform field elements made from BLAKE2b-512 of
+/// [`DOMAIN`], the message's length (one byte), the message and a counter (one byte) from zero.
+pub(crate) fn hash_to_curve(message: &[u8]) -> Affine {
+    let length = [u8::try_from(message.len()).expect("messages are short")];
+    let candidate = |counter: u8| {
+        let hash = Blake2b512::new().chain_update(DOMAIN).chain_update(length).chain_update(message);
+        let x = Fq::from_uniform_bytes(&hash.chain_update([counter]).finalize().into());
+        let square = x * x * x + Affine::b();
+        if square.jacobi() != 1 {
+            return None;
+        }
+        let y = sqrt(&square)?;
+        Some(Affine { x, y: if is_odd(&y) { -y } else { y } })
+    };
+    (0..=u8::MAX).find_map(candidate).expect("every other candidate succeeds")
 }
 
 /// The compressed encoding: `x` in 32 little-endian bytes, bit 254 the parity of `y`, bit 255 the identity.
 pub(crate) fn encode(p: &Affine) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(p.to_bytes().as_ref());
+    let mut bytes = p.x.to_bytes();
+    bytes[31] |= u8::from(is_odd(&p.y)) << 6 | u8::from(bool::from(p.is_identity())) << 7;
     bytes
 }
 
 /// The point that [`encode`] maps to these bytes; `None` for any other bytes and for the identity.
 pub(crate) fn decode(bytes: &[u8; 32]) -> Option<Affine> {
-    let mut repr = <Affine as GroupEncoding>::Repr::default();
-    repr.as_mut().copy_from_slice(bytes);
-    let point = Option::<Affine>::from(Affine::from_bytes(&repr))?;
-    (!bool::from(point.is_identity()) && encode(&point) == *bytes).then_some(point)
+    let mut x = *bytes;
+    x[31] &= 0x3f;
+    let x = Option::<Fq>::from(Fq::from_bytes(&x))?;
+    let y = sqrt(&(x * x * x + Affine::b()))?;
+    let point = Affine { x, y: if is_odd(&y) == (bytes[31] & 0x40 != 0) { y } else { -y } };
+    (encode(&point) == *bytes).then_some(point)
+}
+
+fn is_odd(f: &Fq) -> bool {
+    low_limb(f) % 2 == 1
+}
+
+/// Bits of a discrete logarithm looked up at a time; four times as many are the two-adicity of `p − 1`.
+const LOG_BITS: usize = 7;
+
+/// Tables for square roots, `g` being the root of unity of order `2^28`.
+struct Roots {
+    /// `g^(−j·2^(7i))` at `[i][j]`.
+    powers: [Vec<Fq>; 4],
+    /// The lowest limb of `g^(j·2^21)`, and `j`; sorted.
+    logs: Vec<(u64, usize)>,
+}
+
+impl Roots {
+    fn get() -> &'static Self {
+        static ROOTS: OnceLock<Roots> = OnceLock::new();
+        ROOTS.get_or_init(|| {
+            let powers_of = |base: Fq| -> Vec<Fq> {
+                std::iter::successors(Some(Fq::one()), |power| Some(power * base))
+                    .take(1 << LOG_BITS)
+                    .collect()
+            };
+            let raised = |base: Fq, i: usize| (0..i * LOG_BITS).fold(base, |power, _| power * power);
+            let powers = std::array::from_fn(|i| powers_of(raised(Fq::ROOT_OF_UNITY_INV, i)));
+            let logs = powers_of(raised(Fq::ROOT_OF_UNITY, 3));
+            let mut logs: Vec<_> = logs.iter().enumerate().map(|(j, power)| (low_limb(power), j)).collect();
+            logs.sort_unstable();
+            Self { powers, logs }
+        })
+    }
+}
+
+fn low_limb(f: &Fq) -> u64 {
+    <[u64; 4]>::from(*f)[0]
+}
+
+/// A square root, if there is one and it is not zero.
+///
+/// Tonelli–Shanks with the logarithm in the group of order `2^28` looked up in four digits (Sarkar 2020,
+/// <https://eprint.iacr.org/2020/1407>).
+fn sqrt(square: &Fq) -> Option<Fq> {
+    /// `(t − 1)/2` for `p − 1 = 2^28·t`, most significant digit first, four bits each.
+    const EXPONENT: &[u8; 57] = b"183227397098d014dc2822db40c0ac2e9419f4243cdcb848a1f0fac9f";
+    let mut small = [Fq::one(); 16];
+    for i in 1..16 {
+        small[i] = small[i - 1] * square;
+    }
+    let mut power = Fq::one();
+    for digit in EXPONENT {
+        for _ in 0..4 {
+            power *= power;
+        }
+        power *= small[usize::from(if *digit <= b'9' { digit - b'0' } else { digit - b'a' + 10 })];
+    }
+    // `root² = square·unit`, and `unit` is in the group of order `2^28`.
+    let root = square * power;
+    let unit = root * power;
+
+    let roots = Roots::get();
+    let mut raised = [unit; 4];
+    for i in 1..4 {
+        raised[i] = (0..LOG_BITS).fold(raised[i - 1], |power, _| power * power);
+    }
+    let mut log = 0;
+    let digit = |log: usize, i: usize| (log >> (LOG_BITS * i)) % (1 << LOG_BITS);
+    for i in 0..4 {
+        let rest = (0..i).fold(raised[3 - i], |rest, j| rest * roots.powers[3 - i + j][digit(log, j)]);
+        let found = roots.logs.binary_search_by_key(&low_limb(&rest), |(limb, _)| *limb).ok()?;
+        log |= roots.logs[found].1 << (LOG_BITS * i);
+    }
+    let root = (0..4).fold(root, |root, i| root * roots.powers[i][digit(log / 2, i)]);
+    (root * root == *square).then_some(root)
 }
 
 /// [`decode`] for points one after another, 32 bytes each; `None` if any is refused or bytes are left over.
@@ -432,7 +524,7 @@ mod tests {
         let mut seen: HashSet<[u8; 32]> = long.rows.iter().map(encode).collect();
         assert!(seen.insert(encode(&long.h)) && seen.insert(encode(&long.u)));
         assert_eq!(seen.len(), long.rows.len() + 2);
-        assert_eq!(long.rows[7], hash_to_curve(b"row\x07\0\0\0\0\0\0\0").to_affine());
+        assert_eq!(long.rows[7], hash_to_curve(b"row\x07\0\0\0\0\0\0\0"));
     }
 
     #[test]
@@ -468,6 +560,30 @@ mod tests {
             }
         }
         assert!(refused > 50);
+    }
+
+    #[test]
+    fn encodings_are_those_of_the_library() {
+        let mut rng = ChaCha20Rng::seed_from_u64(9);
+        for _ in 0..50 {
+            let point = Affine::random(&mut rng);
+            assert_eq!(encode(&point), halo2curves::group::GroupEncoding::to_bytes(&point).as_ref());
+        }
+    }
+
+    #[test]
+    fn square_roots() {
+        let mut rng = ChaCha20Rng::seed_from_u64(10);
+        assert_eq!(sqrt(&Fq::ZERO), None);
+        let units = std::iter::successors(Some(Fq::ROOT_OF_UNITY), |unit| Some(unit * unit)).take(30);
+        let random = (0..200).map(|_| Fq::random(&mut rng));
+        for f in random.chain(units).chain([Fq::ONE, -Fq::ONE, Fq::from(4)]) {
+            let library = Option::<Fq>::from(f.sqrt());
+            match (sqrt(&f), library) {
+                (Some(ours), Some(library)) => assert!(ours == library || ours == -library),
+                (ours, library) => assert_eq!(ours, library),
+            }
+        }
     }
 
     fn naive(scalars: &[F], bases: &[Affine]) -> Point {
