@@ -345,6 +345,12 @@ pub(crate) fn horner(bits: &[Affine]) -> Jacobian {
     bits.iter().rev().fold(Jacobian::IDENTITY, |sum, bit| sum.double().add(bit))
 }
 
+/// The sum of each pair.
+pub(crate) fn add_pairs(count: usize, pair: impl Fn(usize) -> (Affine, Affine)) -> Vec<Affine> {
+    let point = |i| if i % 2 == 0 { pair(i / 2).0 } else { pair(i / 2).1 };
+    Adder::default().halve(&mut vec![2; count], point)
+}
+
 /// Additions that share an inversion.
 #[derive(Default)]
 struct Adder {
@@ -482,6 +488,12 @@ impl Jacobian {
         let v = self.x * hh;
         let x = r * r - hhh - v.double();
         Self { x, y: r * (v - x) - self.y * hhh, z: self.z * h }
+    }
+}
+
+impl From<Affine> for Jacobian {
+    fn from(p: Affine) -> Self {
+        Self::IDENTITY.add(&p)
     }
 }
 

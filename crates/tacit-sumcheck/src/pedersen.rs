@@ -2,12 +2,9 @@
 
 use std::sync::OnceLock;
 
-use halo2curves::{
-    ff::PrimeField,
-    group::{Group, prime::PrimeCurveAffine},
-};
+use halo2curves::ff::PrimeField;
 
-use crate::group::{Affine, F, Jacobian, Point, booth, normalise, scalar_bases};
+use crate::group::{Affine, F, Jacobian, Point, add_pairs, booth, normalise, scalar_bases};
 
 /// Bits of a digit. The tables take `2·⌈255/WIDTH⌉·2^(WIDTH−1)` points.
 const WIDTH: usize = 8;
@@ -61,18 +58,24 @@ struct Table(Vec<Affine>);
 
 impl Table {
     fn new(base: Affine) -> Self {
-        let mut points = Vec::with_capacity(DIGITS << (WIDTH - 1));
-        let mut power = base.to_curve();
+        let mut power = Jacobian::from(base);
+        let mut powers = Vec::with_capacity(DIGITS);
         for _ in 0..DIGITS {
-            let step = power;
-            for _ in 1..1 << (WIDTH - 1) {
-                points.push(power);
-                power += step;
-            }
-            points.push(power);
-            power = power.double();
+            powers.push(power.into());
+            power = (0..WIDTH).fold(power, |power, _| power.double());
         }
-        Self(normalise(&points))
+        // From the multiples up to `known` those up to twice as far, for all windows together.
+        let mut multiples = normalise(&powers);
+        for known in (0..WIDTH - 1).map(|i| 1 << i) {
+            let further =
+                add_pairs(multiples.len(), |i| (multiples[i], multiples[i - i % known + known - 1]));
+            multiples = multiples
+                .chunks(known)
+                .zip(further.chunks(known))
+                .flat_map(|(a, b)| [a, b].concat())
+                .collect();
+        }
+        Self(multiples)
     }
 
     /// Points that add up to `scalar·base`.
