@@ -16,7 +16,7 @@ use crate::protocol;
 /// Version of the protocol. A proof of another version is another engine's.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-const PROOF: &str = "tacit/sumcheck/1/proof";
+pub(crate) const PROOF: &str = "tacit/sumcheck/1/proof";
 const CERTIFICATE: &str = "tacit/sumcheck/1/certificate";
 
 /// The sumcheck engine. It has no state: nothing to set up, nothing to keep.

@@ -4,6 +4,7 @@
 //! ranges and tables. Needs no setup.
 
 mod checks;
+mod chunks;
 mod claims;
 mod engine;
 mod expr;
@@ -23,5 +24,6 @@ mod transcript;
 mod wide;
 mod witness;
 
+pub use chunks::{Chunk, ChunkSecret};
 pub use engine::{PROTOCOL_VERSION, SumcheckEngine};
 pub use party::Message;

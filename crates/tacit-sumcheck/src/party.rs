@@ -376,6 +376,14 @@ impl<'p> Verifier<'p> {
         Ok(range)
     }
 
+    /// The commitment to a scalar.
+    pub(crate) fn commitment(&self, scalar: &Combination) -> Point {
+        let constant = Pedersen::get().commit(&scalar.constant, &F::ZERO);
+        let (points, weights): (Vec<Affine>, Vec<F>) =
+            scalar.terms.iter().map(|(i, c)| (self.points[*i as usize], *c)).unzip();
+        crate::group::msm(&weights, &points) + constant
+    }
+
     /// Index in [`Read::points`] of the next point to be read.
     pub(crate) fn position(&self) -> usize {
         self.next_point

@@ -10,11 +10,11 @@ use tacit_relations::{
 use zeroize::Zeroize as _;
 
 use crate::claims::{Claims, Context};
-use crate::expr::Values;
-use crate::group::{Affine, F, Generators, decode_all, encode};
+use crate::expr::{Expr, Values};
+use crate::group::{Affine, F, Generators, Point, decode_all, encode};
 use crate::hyrax::{Row, commit_rows};
 use crate::layout::Layout;
-use crate::party::{Malformed, Message, Party, Prover, Verifier};
+use crate::party::{Malformed, Message, Opened, Party, Prover, Verifier};
 use crate::plan::{Plan, PublicVector};
 use crate::transcript::{Transcript, derive};
 use crate::witness::{Misfit, fill};
@@ -52,7 +52,7 @@ fn points(plan: &Plan, segment: Segment, commitment: &Commitment) -> Option<Vec<
 }
 
 /// The transcript before the first message: version, statement, commitments.
-fn transcript(name: &str, statement: &Statement) -> Transcript {
+pub(crate) fn transcript(name: &str, statement: &Statement) -> Transcript {
     let mut transcript = Transcript::new(name);
     transcript.absorb("binding", &statement.binding);
     transcript.absorb("system", &statement.system.digest());
@@ -133,6 +133,20 @@ pub(crate) fn prove(
     openings: &Openings,
     rng: &mut dyn CryptoRngCore,
 ) -> Result<Vec<u8>, EngineError> {
+    prove_trace(plan, statement, trace, openings, rng, transcript(name, statement), None)
+        .map(|(proof, _)| proof)
+}
+
+/// The same with a given transcript, and with the evaluation of `total`.
+pub(crate) fn prove_trace(
+    plan: &Plan,
+    statement: &Statement,
+    trace: &Trace,
+    openings: &Openings,
+    rng: &mut dyn CryptoRngCore,
+    transcript: Transcript,
+    total: Option<&Expr>,
+) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
     let publics = public_vectors(plan, statement);
     let mut values = Values {
         columns: Vec::with_capacity(plan.columns.len()),
@@ -144,9 +158,8 @@ pub(crate) fn prove(
         let _span = tracing::info_span!(target: "tacit_sumcheck", "fill").entered();
         fill(plan, trace, &mut values, Misfit::Refuse)?;
     }
-    let transcript = transcript(name, statement);
     let mut context = Context { plan, values, proving: true };
-    let proof = prove_columns(&context, openings, rng, transcript);
+    let proof = prove_total(&context, openings, rng, transcript, total);
     for column in &mut context.values.columns {
         if let std::borrow::Cow::Owned(column) = column {
             column.zeroize();
@@ -156,12 +169,25 @@ pub(crate) fn prove(
 }
 
 /// Proves with these columns, whatever they are.
+#[cfg(test)]
 pub(crate) fn prove_columns(
     context: &Context<'_>,
     openings: &Openings,
     rng: &mut dyn CryptoRngCore,
     transcript: Transcript,
 ) -> Result<Vec<u8>, EngineError> {
+    prove_total(context, openings, rng, transcript, None).map(|(proof, _)| proof)
+}
+
+/// Proves with these columns, whatever they are. The evaluation of `total`, an expression without axes, is committed like
+/// any other and handed out.
+pub(crate) fn prove_total(
+    context: &Context<'_>,
+    openings: &Openings,
+    rng: &mut dyn CryptoRngCore,
+    transcript: Transcript,
+    total: Option<&Expr>,
+) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
     let plan = context.plan;
     let mut prover = Prover::new(transcript.clone(), attempt(rng, openings, &transcript));
     let mut blinds: Vec<Vec<F>> = Vec::with_capacity(plan.columns.len());
@@ -189,7 +215,9 @@ pub(crate) fn prove_columns(
         let committed = commit_rows(&Generators::get(plan.width), &rows, &blinds[first..].concat());
         prover.points(Message::WitnessRow, rows.len(), || committed).map_err(shape)?;
     }
-    let claims = run(&mut prover, context).map_err(shape)?;
+    let mut claims = run(&mut prover, context).map_err(shape)?;
+    let total = total.map(|total| claims.expr(&mut prover, context, total, &[], &[]));
+    let total = total.transpose().map_err(shape)?;
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
         prover.open(context, &claims, &blinds).map_err(shape)?;
@@ -197,7 +225,7 @@ pub(crate) fn prove_columns(
     for blinds in &mut blinds {
         blinds.iter_mut().for_each(|b| *b = F::ZERO);
     }
-    Ok(prover.finish())
+    Ok((prover.finish(), total))
 }
 
 /// A prover does not read, so nothing it reads is malformed.
@@ -222,6 +250,17 @@ pub(crate) fn verify_with(
     proof: &[u8],
     transcript: Transcript,
 ) -> Result<Vec<(Message, usize)>, Refused> {
+    verify_total(plan, statement, proof, transcript, None).map(|(inventory, _)| inventory)
+}
+
+/// The same, with the commitment to the evaluation of `total`.
+pub(crate) fn verify_total(
+    plan: &Plan,
+    statement: &Statement,
+    proof: &[u8],
+    transcript: Transcript,
+    total: Option<&Expr>,
+) -> Result<(Vec<(Message, usize)>, Option<Point>), Refused> {
     let malformed = |m: Malformed| Refused::Malformed(m.0.to_owned());
     if !public_ranges_hold(plan, statement) {
         return Err(Refused::DoesNotHold);
@@ -245,9 +284,12 @@ pub(crate) fn verify_with(
     let mut verifier = Verifier::new(transcript, proof).map_err(malformed)?;
     let rows = plan.segment(Segment::Witness).map(|c| c.layout.rows()).sum();
     verifier.points(Message::WitnessRow, rows, Vec::new).map_err(malformed)?;
-    let claims = run(&mut verifier, &context).map_err(malformed)?;
+    let mut claims = run(&mut verifier, &context).map_err(malformed)?;
+    let total = total.map(|total| claims.expr(&mut verifier, &context, total, &[], &[]));
+    let total = total.transpose().map_err(malformed)?.map(|scalar| verifier.commitment(&scalar));
     let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
-    verifier.open(&context, &claims, &commitments).map_err(malformed)?.ok_or(Refused::DoesNotHold)
+    let inventory = verifier.open(&context, &claims, &commitments).map_err(malformed)?;
+    Ok((inventory.ok_or(Refused::DoesNotHold)?, total))
 }
 
 /// Commits to the tensors of a segment.

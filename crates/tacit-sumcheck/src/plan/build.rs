@@ -108,6 +108,7 @@ impl<'s> Builder<'s> {
             checks: self.checks,
             public_ranges: self.public_ranges,
             width: width.next_power_of_two(),
+            tensors: self.exprs,
         }
     }
 

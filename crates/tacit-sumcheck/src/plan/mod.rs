@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) public_ranges: Vec<PublicRange>,
     /// Row generators that the columns meet.
     pub(crate) width: usize,
+    /// What each tensor is over its own grid, where a relation needed to know.
+    pub(crate) tensors: Vec<Option<Expr>>,
 }
 
 /// A committed vector.
