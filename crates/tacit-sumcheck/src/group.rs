@@ -300,8 +300,9 @@ pub(crate) fn bucket_sums(
         *slot += 1;
     }
     let signed = |i: usize| {
-        let point = point(order[i] as usize >> 1);
-        if order[i] % 2 == 0 { point } else { -point }
+        // No branch on the sign: nothing could predict it.
+        let Affine { x, y } = point(order[i] as usize >> 1);
+        Affine { x, y: [y, -y][order[i] as usize % 2] }
     };
     let mut adder = Adder::default();
     let points = adder.halve(&mut counts, signed);
@@ -356,13 +357,13 @@ pub(crate) fn add_pairs(count: usize, pair: impl Fn(usize) -> (Affine, Affine)) 
 struct Adder {
     /// Where each addition reads its two neighbouring operands and writes its sum.
     pairs: Vec<(u32, u32)>,
-    /// Products of the denominators before.
-    prefixes: Vec<Fq>,
+    /// The operands, and the product of the denominators before.
+    operands: Vec<(Affine, Affine, Fq)>,
 }
 
 impl Adder {
     /// Additions to one inversion, which costs about a hundred multiplications.
-    const BATCH: usize = 512;
+    const BATCH: usize = 256;
 
     /// Sums of runs of neighbouring points; no point for an empty run.
     fn finish(&mut self, mut points: Vec<Affine>, counts: &mut [u32]) -> Vec<Affine> {
@@ -399,16 +400,16 @@ impl Adder {
 
     fn flush(&mut self, sums: &mut [Affine], point: impl Fn(usize) -> Affine) {
         let mut product = Fq::one();
-        self.prefixes.clear();
+        self.operands.clear();
         for &(read, _) in &self.pairs {
-            self.prefixes.push(product);
-            product *= denominator(&point(read as usize), &point(read as usize + 1));
+            let (p, q) = (point(read as usize), point(read as usize + 1));
+            self.operands.push((p, q, product));
+            product *= denominator(&p, &q);
         }
         let mut inverse = product.invert().unwrap_or(Fq::zero());
-        for (&(read, write), prefix) in self.pairs.iter().zip(&self.prefixes).rev() {
-            let (p, q) = (point(read as usize), point(read as usize + 1));
-            sums[write as usize] = add_with(&p, &q, &(inverse * prefix));
-            inverse *= denominator(&p, &q);
+        for (&(_, write), (p, q, product)) in self.pairs.iter().zip(&self.operands).rev() {
+            sums[write as usize] = add_with(p, q, &(inverse * product));
+            inverse *= denominator(p, q);
         }
         self.pairs.clear();
     }
