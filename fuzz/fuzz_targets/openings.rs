@@ -1,4 +1,4 @@
-//! Readers of secret files.
+//! Readers of secret files, and of what lies beside a card.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -7,6 +7,12 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     }
     if let Ok(opening) = tacit_claim::InputOpening::from_bytes(data) {
         assert_eq!(&**opening.to_bytes(), data);
+    }
+    if let Ok(opening) = tacit_claim::OutputOpening::from_bytes(data) {
+        assert_eq!(&**opening.to_bytes(), data);
+    }
+    if let Ok(points) = tacit_claim::CardPoints::from_bytes(data) {
+        assert_eq!(&*points.to_bytes(), data);
     }
     let _ = tacit_claim::OwnerKey::from_text(data);
 });

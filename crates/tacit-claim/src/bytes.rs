@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
 
 /// Longest commitment, in bytes.
 const MAX_COMMITMENT: usize = 1 << 16;
@@ -87,6 +88,21 @@ pub(crate) mod architecture_digest {
     }
 }
 
+/// Serde for [`tacit_model::ModelDigest`], which stands in secret binary files alone.
+pub(crate) mod model_digest {
+    use tacit_model::ModelDigest;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(digest: &ModelDigest, s: S) -> Result<S::Ok, S::Error> {
+        digest.0.serialize(s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<ModelDigest, D::Error> {
+        <[u8; 32]>::deserialize(d).map(ModelDigest)
+    }
+}
+
 struct HexVisitor<const N: usize>;
 
 impl<const N: usize> Visitor<'_> for HexVisitor<N> {
@@ -151,6 +167,19 @@ bytes32! {
     /// SHA-256 of a schema: what "a record of the same kind" means, whatever the model. 32 bytes.
     SchemaDigest
 }
+bytes32! {
+    /// SHA-256 of the certificate that every committed weight fits its width, 32 bytes.
+    CertificateDigest
+}
+
+impl CertificateDigest {
+    /// The digest of a certificate's bytes.
+    #[must_use]
+    pub fn of(certificate: &[u8]) -> Self {
+        Self(Sha256::digest(certificate).into())
+    }
+}
+
 bytes32! {
     /// Digest of a claim, 32 bytes: what an engine's transcript absorbs before its first challenge.
     ClaimDigest

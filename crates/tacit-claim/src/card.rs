@@ -12,15 +12,17 @@ use tacit_model::{
 
 use crate::bytes::{CardId, SchemaDigest, architecture_digest};
 use crate::commitments::{CardWeights, Commitments};
-use crate::encoding::{MAX_VALUES, canonical_json, inexact_number};
+use crate::encoding::{MAX_VALUES, canonical_json, domain_hash, inexact_number};
 use crate::opening::schema_digest;
 use crate::owner::{Fingerprint, OwnerKey, OwnerPublicKey, OwnerSignature};
+use crate::points::CardPoints;
 use crate::sniff::json_format;
 use crate::text::{CardName, printable};
 
 /// Longest card that is read, in bytes.
 const MAX_CARD: usize = 32 << 20;
 const SIGNATURE_DOMAIN: &str = "tacit/card/1";
+const CERTIFICATE_DOMAIN: &str = "tacit/sumcheck-certificate/1";
 
 /// What happens to a record with a value outside its declared range.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +100,45 @@ struct CardJson {
     signature: Option<OwnerSignature>,
 }
 
+impl CardJson {
+    fn new(content: UnsignedCard, owner: OwnerPublicKey) -> Self {
+        Self {
+            format: Card::FORMAT.to_owned(),
+            owner,
+            architecture_digest: content.architecture.digest(),
+            lowering_version: LOWERING_VERSION,
+            name: content.name,
+            architecture: content.architecture,
+            weights: content.weights,
+            commitments: content.commitments,
+            policy: content.policy,
+            quantisation: content.quantisation,
+            signature: None,
+        }
+    }
+}
+
+impl UnsignedCard {
+    /// What the sumcheck engine's certificate for such a card of `owner` is bound to. See [`Card::certificate_binding`].
+    ///
+    /// # Errors
+    /// [`CardError::Number`] when the content holds a number that JSON does not keep.
+    pub fn certificate_binding(&self, owner: &OwnerPublicKey) -> Result<[u8; 32], CardError> {
+        Ok(certificate_binding(json_value(&CardJson::new(self.clone(), *owner))?))
+    }
+}
+
+/// The digest of a card's JSON without what the certificate cannot know: the signature and the certificate's own digest.
+fn certificate_binding(mut card: Value) -> [u8; 32] {
+    if let Value::Object(fields) = &mut card {
+        fields.remove("signature");
+    }
+    if let Some(parameters) = card.pointer_mut("/commitments/sumcheck/parameters") {
+        *parameters = Value::Object(serde_json::Map::new());
+    }
+    domain_hash(CERTIFICATE_DOMAIN, &canonical_json(&card))
+}
+
 /// A card that was checked: canonical, complete, consistent, signed by its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
@@ -119,19 +160,7 @@ impl Card {
     /// # Errors
     /// [`CardError`] when the content breaks a rule that [`Card::from_json`] holds cards to.
     pub fn sign(content: UnsignedCard, key: &OwnerKey) -> Result<Self, CardError> {
-        let mut fields = CardJson {
-            format: Self::FORMAT.to_owned(),
-            owner: key.public(),
-            architecture_digest: content.architecture.digest(),
-            lowering_version: LOWERING_VERSION,
-            name: content.name,
-            architecture: content.architecture,
-            weights: content.weights,
-            commitments: content.commitments,
-            policy: content.policy,
-            quantisation: content.quantisation,
-            signature: None,
-        };
+        let mut fields = CardJson::new(content, key.public());
         fields.signature = Some(key.sign(SIGNATURE_DOMAIN, &canonical_json(&json_value(&fields)?)));
         Self::from_json(&canonical_json(&json_value(&fields)?))
     }
@@ -180,6 +209,12 @@ impl Card {
             && !fields.commitments.engines().eq(salts.keys().copied())
         {
             return Err(E::PublicSalts);
+        }
+        if let Some(sumcheck) = &fields.commitments.sumcheck
+            && let Some(points) = &sumcheck.parameters.points
+            && points.certificate_digest() != sumcheck.parameters.certificate
+        {
+            return Err(E::Certificate);
         }
         let q = fields.quantisation.unwrap_or_default();
         if let Some(a) =
@@ -284,6 +319,21 @@ impl Card {
         &self.content.commitments
     }
 
+    /// The sumcheck commitment's points and certificate, where the card carries them itself. That they are those of the
+    /// commitment is for the engine to check.
+    #[must_use]
+    pub fn inline_points(&self) -> Option<&CardPoints> {
+        self.content.commitments.sumcheck.as_ref()?.parameters.points.as_ref()
+    }
+
+    /// What the sumcheck engine's certificate of the weights is bound to: SHA-256 over a domain and the card's canonical
+    /// JSON without `signature` and without the contents of the sumcheck commitment's `parameters`. So owner's key,
+    /// architecture, commitments, policy and name are all bound.
+    #[must_use]
+    pub fn certificate_binding(&self) -> [u8; 32] {
+        certificate_binding(serde_json::from_slice(&self.json).expect("a card was read from this JSON"))
+    }
+
     /// The policies.
     #[must_use]
     pub const fn policy(&self) -> Policy {
@@ -378,6 +428,9 @@ pub enum CardError {
     /// A salt without commitment or a commitment without salt.
     #[error("the card's weights are public, but its salts are not those of its commitments' engines")]
     PublicSalts,
+    /// The certificate that the card carries is not the one that it names.
+    #[error("the certificate in the card is not the one that the card names")]
+    Certificate,
     /// More right answers than samples.
     #[error("the card counts {correct} right answers among {samples} samples")]
     Accuracy {

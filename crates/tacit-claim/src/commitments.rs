@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bytes::{Commitment, ModelId, hex32};
+use crate::bytes::{CertificateDigest, Commitment, ModelId};
 use crate::engine::EngineId;
+use crate::points::CardPoints;
 use crate::salt::SaltBytes;
 
 /// The commitment to the weights under one engine, whose public parameters are `P`.
@@ -31,12 +32,14 @@ pub struct Halo2Parameters {
 }
 
 /// Public parameters of the sumcheck engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SumcheckParameters {
-    /// SHA-256 of the file beside the card that holds the commitment's points and the certificate of the weights.
-    #[serde(with = "hex32")]
-    pub points_digest: [u8; 32],
+    /// SHA-256 of the certificate that every weight fits its width.
+    pub certificate: CertificateDigest,
+    /// The commitment's points and the certificate, where they are small; otherwise `card.points` beside the card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<CardPoints>,
 }
 
 /// A card's commitments: at most one per engine.

@@ -1,9 +1,10 @@
 //! What Tacit's parties hand to one another: cards, claims, proof files, openings, identities. No proving code.
 //!
 //! * [`Card`]: what an owner says about a model, signed; its id is the SHA-256 of its canonical JSON.
+//! * [`CardPoints`]: what is too large for the card, named by digest in it.
 //! * [`Claim`]: what is claimed of a card's model; its [digest](Claim::digest) is what engines bind their proofs to.
 //! * [`Bundle`]: a claim with an engine's proof, the proof file.
-//! * [`WeightsOpening`], [`InputOpening`]: secret files that open commitments.
+//! * [`WeightsOpening`], [`InputOpening`], [`OutputOpening`]: secret files that open commitments.
 //! * [`OwnerKey`], [`OwnerPublicKey`], [`Fingerprint`]: who signs.
 //!
 //! Commitments, model ids and salts are opaque bytes here; engines give them their meaning. Every format has one
@@ -20,6 +21,7 @@ mod engine;
 mod number;
 mod opening;
 mod owner;
+mod points;
 mod salt;
 mod sentence;
 mod sniff;
@@ -27,7 +29,7 @@ pub mod testing;
 mod text;
 
 pub use bundle::{Bundle, BundleError};
-pub use bytes::{CardId, ClaimDigest, Commitment, HexError, ModelId, SchemaDigest};
+pub use bytes::{CardId, CertificateDigest, ClaimDigest, Commitment, HexError, ModelId, SchemaDigest};
 pub use card::{Accuracy, Card, CardError, OutOfRange, Policy, Quantisation, UnsignedCard};
 pub use check::{ClaimMismatch, OpeningMismatch, RecordError};
 pub use claim::{
@@ -38,12 +40,13 @@ pub use commitments::{
 };
 pub use encoding::EncodingError;
 pub use engine::{EngineId, UnknownEngine};
-pub use opening::{CommittedInput, InputOpening, OpeningError, WeightsOpening, schema_digest};
+pub use opening::{CommittedInput, InputOpening, OpeningError, OutputOpening, WeightsOpening, schema_digest};
 pub use owner::{
     BadSignature, Fingerprint, FingerprintError, OwnerKey, OwnerKeyError, OwnerPublicKey, OwnerSignature,
     PublicKeyError,
 };
+pub use points::{CardPoints, PointsError};
 pub use salt::SaltBytes;
-pub use sentence::{output_text, probabilities};
+pub use sentence::{answer_text, output_text, probabilities};
 pub use sniff::{FileKind, sniff};
 pub use text::{CardName, Context, TextError};

@@ -1,6 +1,7 @@
-//! Secret files: `opening.secret`, which opens a card's commitments, and `input.secret`, which opens a record's.
+//! Secret files: `opening.secret`, which opens a card's commitments, `input.secret`, which opens a record's, and
+//! `PROOF.answer.secret`, which opens that of an answer.
 //!
-//! Both are: magic (8 bytes), version (2, little-endian), SHA-256 of the body (32), body in canonical postcard.
+//! All are: magic (8 bytes), version (2, little-endian), SHA-256 of the body (32), body in canonical postcard.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +9,16 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tacit_model::{ArchitectureDigest, Schema};
+use tacit_model::{ArchitectureDigest, ModelDigest, Schema};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::bytes::{CardId, Commitment, SchemaDigest, architecture_digest};
+use crate::bytes::{CardId, ClaimDigest, Commitment, SchemaDigest, architecture_digest, model_digest};
 use crate::encoding::{
     EncodingError, MAX_VALUES, bounded_values, decode, domain_hash, encode, encode_secret,
 };
 use crate::engine::EngineId;
 use crate::salt::SaltBytes;
 
-const VERSION: u16 = 1;
 const HEADER: usize = 8 + 2 + 32;
 /// A varint of 64 bits takes at most this many bytes.
 const VARINT: usize = 10;
@@ -31,18 +31,21 @@ pub struct WeightsOpening {
     /// Its architecture.
     #[serde(with = "architecture_digest")]
     pub architecture_digest: ArchitectureDigest,
+    /// The model that was committed to: keeps its owner from proving with another by mistake.
+    #[serde(with = "model_digest")]
+    pub model_digest: ModelDigest,
     /// The salt of every engine's commitment.
     pub salts: BTreeMap<EngineId, SaltBytes>,
 }
 
 impl WeightsOpening {
     pub(crate) const MAGIC: [u8; 8] = *b"TACITOPN";
-    const FILE: SecretFile = SecretFile { name: "opening", magic: Self::MAGIC, max: 4096 };
+    const FILE: SecretFile = SecretFile { name: "opening", magic: Self::MAGIC, version: 2, max: 4096 };
 
     /// The file's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        Self::FILE.write(self, 32 + 32 + VARINT + self.salts.len() * (VARINT + 32))
+        Self::FILE.write(self, 3 * 32 + VARINT + self.salts.len() * (VARINT + 32))
     }
 
     /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
@@ -110,6 +113,7 @@ impl InputOpening {
     const FILE: SecretFile = SecretFile {
         name: "input opening",
         magic: Self::MAGIC,
+        version: 1,
         max: HEADER + 1024 + MAX_VALUES * VARINT + EngineId::ALL.len() * (1 << 17),
     };
 
@@ -119,6 +123,50 @@ impl InputOpening {
         let commitments =
             self.commitments.values().map(|c| 2 * VARINT + 32 + c.commitment.as_bytes().len()).sum::<usize>();
         Self::FILE.write(self, 32 + 32 + 2 * VARINT + self.record.len() * VARINT + commitments)
+    }
+
+    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
+    ///
+    /// # Errors
+    /// [`OpeningError`], which shows no secret.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpeningError> {
+        Self::FILE.read(bytes)
+    }
+}
+
+/// The answer that a claim hides, with what opens its commitment. Whoever has it can show which answer a proof is about.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct OutputOpening {
+    /// The claim whose answer it is.
+    #[zeroize(skip)]
+    pub claim: ClaimDigest,
+    /// The model's output integers.
+    #[serde(deserialize_with = "bounded_values")]
+    pub values: Vec<i64>,
+    /// Opens the commitment.
+    pub salt: SaltBytes,
+}
+
+impl fmt::Debug for OutputOpening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = self.values.len();
+        write!(f, "OutputOpening({values} values of claim {}, hidden)", self.claim)
+    }
+}
+
+impl OutputOpening {
+    pub(crate) const MAGIC: [u8; 8] = *b"TACITOUT";
+    const FILE: SecretFile = SecretFile {
+        name: "answer opening",
+        magic: Self::MAGIC,
+        version: 1,
+        max: HEADER + 1024 + MAX_VALUES * VARINT,
+    };
+
+    /// The file's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Self::FILE.write(self, 32 + 32 + VARINT + self.values.len() * VARINT)
     }
 
     /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
@@ -140,6 +188,7 @@ pub fn schema_digest(schema: &Schema) -> SchemaDigest {
 struct SecretFile {
     name: &'static str,
     magic: [u8; 8],
+    version: u16,
     /// Longest file that is read, in bytes.
     max: usize,
 }
@@ -150,7 +199,7 @@ impl SecretFile {
         let body = encode_secret(value, capacity).expect("the callers' capacities bound every field");
         let mut out = Zeroizing::new(Vec::with_capacity(HEADER + body.len()));
         out.extend_from_slice(&self.magic);
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&self.version.to_le_bytes());
         out.extend_from_slice(&Sha256::digest(&*body));
         out.extend_from_slice(&body);
         out
@@ -165,8 +214,8 @@ impl SecretFile {
         let rest = bytes.strip_prefix(&self.magic).ok_or(E::Magic { file })?;
         let (version, rest) = rest.split_first_chunk().ok_or(E::Truncated { file })?;
         let actual = u16::from_le_bytes(*version);
-        if actual != VERSION {
-            return Err(E::Version { file, expected: VERSION, actual });
+        if actual != self.version {
+            return Err(E::Version { file, expected: self.version, actual });
         }
         let (checksum, body) = rest.split_first_chunk::<32>().ok_or(E::Truncated { file })?;
         if Sha256::digest(body).as_slice() != checksum {
@@ -176,7 +225,7 @@ impl SecretFile {
     }
 }
 
-/// Why a secret file is refused. `file` is `opening` or `input opening`.
+/// Why a secret file is refused. `file` is `opening`, `input opening` or `answer opening`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpeningError {
     /// Another format.
@@ -235,6 +284,7 @@ mod tests {
         WeightsOpening {
             card_id: CardId([1; 32]),
             architecture_digest: ArchitectureDigest([2; 32]),
+            model_digest: ModelDigest([0xc5; 32]),
             salts: EngineId::ALL.into_iter().map(|e| (e, SaltBytes::new([0xc5; 32]))).collect(),
         }
     }
@@ -252,6 +302,14 @@ mod tests {
                     (e, CommittedInput { salt, commitment: commitment.clone() })
                 })
                 .collect(),
+        }
+    }
+
+    fn output() -> OutputOpening {
+        OutputOpening {
+            claim: ClaimDigest([1; 32]),
+            values: vec![i64::MIN, 0, 123_454_321],
+            salt: SaltBytes::new([0xc5; 32]),
         }
     }
 
@@ -276,28 +334,28 @@ mod tests {
     fn openings_round_trip_and_refuse_damage() {
         is_strict(&weights(), &weights().to_bytes(), WeightsOpening::from_bytes);
         is_strict(&input(), &input().to_bytes(), InputOpening::from_bytes);
+        is_strict(&output(), &output().to_bytes(), OutputOpening::from_bytes);
     }
 
     /// A file with a valid checksum around an arbitrary body.
-    fn frame(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
-        [&magic[..], &VERSION.to_le_bytes(), &Sha256::digest(body), body].concat()
+    fn frame(file: &SecretFile, body: &[u8]) -> Vec<u8> {
+        [&file.magic[..], &file.version.to_le_bytes(), &Sha256::digest(body), body].concat()
     }
 
     #[test]
     fn the_body_has_one_encoding() {
         let body = weights().to_bytes()[HEADER..].to_vec();
-        assert_eq!(frame(WeightsOpening::MAGIC, &body), *weights().to_bytes());
-        let read = |body: &[u8]| match WeightsOpening::from_bytes(&frame(WeightsOpening::MAGIC, body)) {
+        assert_eq!(frame(&WeightsOpening::FILE, &body), *weights().to_bytes());
+        let read = |body: &[u8]| match WeightsOpening::from_bytes(&frame(&WeightsOpening::FILE, body)) {
             Err(OpeningError::Body { source, .. }) => source,
             other => panic!("{other:?}"),
         };
         assert_eq!(read(&[&body[..], &[0]].concat()), EncodingError::Trailing(1));
         // The two engines in the other order; the same engine twice.
-        let swapped = [&body[..65], &body[98..131], &body[65..98]].concat();
-        assert_eq!(read(&swapped), EncodingError::NotCanonical);
-        let twice = [&body[..65], &body[65..98], &body[65..98]].concat();
-        assert_eq!(read(&twice), EncodingError::NotCanonical);
-        let overlong = [&body[..64], &[0x82, 0x00], &body[65..]].concat();
+        let (head, first, second) = (&body[..97], &body[97..130], &body[130..]);
+        assert_eq!(read(&[head, second, first].concat()), EncodingError::NotCanonical);
+        assert_eq!(read(&[head, first, first].concat()), EncodingError::NotCanonical);
+        let overlong = [&body[..96], &[0x82, 0x00], &body[97..]].concat();
         assert_eq!(read(&overlong), EncodingError::NotCanonical);
     }
 
@@ -305,7 +363,7 @@ mod tests {
     fn counts_are_bounded_before_memory_is_set_aside() {
         // 2^62 integers are announced.
         let body = [&[0; 64][..], &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40]].concat();
-        let bytes = frame(InputOpening::MAGIC, &body);
+        let bytes = frame(&InputOpening::FILE, &body);
         assert!(matches!(InputOpening::from_bytes(&bytes), Err(OpeningError::Body { .. })));
         assert!(matches!(
             WeightsOpening::from_bytes(&vec![0; 5000]),
@@ -315,7 +373,8 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        for shown in [format!("{:?}", weights()), format!("{:?}", input()), format!("{:#?}", input())] {
+        let shown = [format!("{:?}", weights()), format!("{:?}", input()), format!("{:#?}", input())];
+        for shown in shown.into_iter().chain([format!("{:?}", output())]) {
             for secret in ["c5c5", "C5C5", "197", "123454321"] {
                 assert!(!shown.contains(secret), "{shown}");
             }

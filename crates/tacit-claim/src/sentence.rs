@@ -99,7 +99,9 @@ fn record_text(card: &Card, record: &[i64]) -> String {
     }))
 }
 
-fn answer_text(architecture: &Architecture, values: &[i64]) -> String {
+/// An answer as a sentence without its beginning: the class, the logits, and what follows from them.
+#[must_use]
+pub fn answer_text(architecture: &Architecture, values: &[i64]) -> String {
     let shown = list(values.iter().map(|v| output_text(architecture, *v)));
     let plural = if values.len() == 1 { "" } else { "s" };
     let class = architecture.predicted_class(values).and_then(|i| architecture.schema.classes.get(i));

@@ -8,7 +8,8 @@ use tacit_model::Schema;
 
 use crate::bundle::Bundle;
 use crate::card::Card;
-use crate::opening::{InputOpening, WeightsOpening};
+use crate::opening::{InputOpening, OutputOpening, WeightsOpening};
+use crate::points::CardPoints;
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,12 +18,16 @@ pub enum FileKind {
     Model,
     /// `card.json`.
     Card,
+    /// `card.points`.
+    CardPoints,
     /// A claim with its proof.
     Proof,
     /// `opening.secret`.
     WeightsOpening,
     /// `input.secret`.
     InputOpening,
+    /// `PROOF.answer.secret`.
+    OutputOpening,
     /// `owner.key`.
     OwnerKey,
     /// `schema.json`.
@@ -39,7 +44,10 @@ impl FileKind {
     /// Whether the file must not leave its owner.
     #[must_use]
     pub const fn is_secret(self) -> bool {
-        matches!(self, Self::Model | Self::WeightsOpening | Self::InputOpening | Self::OwnerKey)
+        matches!(
+            self,
+            Self::Model | Self::WeightsOpening | Self::InputOpening | Self::OutputOpening | Self::OwnerKey
+        )
     }
 }
 
@@ -48,9 +56,11 @@ impl fmt::Display for FileKind {
         f.pad(match self {
             Self::Model => "quantised model",
             Self::Card => "card",
+            Self::CardPoints => "points of a card",
             Self::Proof => "proof",
             Self::WeightsOpening => "opening of a card",
             Self::InputOpening => "opening of a record",
+            Self::OutputOpening => "opening of an answer",
             Self::OwnerKey => "owner's key",
             Self::Schema => "schema",
             Self::Srs => "setup parameters",
@@ -63,11 +73,13 @@ impl fmt::Display for FileKind {
 /// The kind of file that `bytes` are.
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> FileKind {
-    let magics: [(&[u8], FileKind); 7] = [
+    let magics: [(&[u8], FileKind); 9] = [
         (b"TACITMDL", FileKind::Model),
+        (&CardPoints::MAGIC, FileKind::CardPoints),
         (&Bundle::MAGIC, FileKind::Proof),
         (&WeightsOpening::MAGIC, FileKind::WeightsOpening),
         (&InputOpening::MAGIC, FileKind::InputOpening),
+        (&OutputOpening::MAGIC, FileKind::OutputOpening),
         (b"tacit-owner-key/", FileKind::OwnerKey),
         (b"TACITSRS", FileKind::Srs),
         (b"ptau", FileKind::Srs),

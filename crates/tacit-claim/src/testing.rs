@@ -4,7 +4,7 @@ use tacit_model::Architecture;
 use tacit_model::testing::{SplitMix, mlp};
 use zeroize::Zeroizing;
 
-use crate::bytes::{Commitment, ModelId};
+use crate::bytes::{CertificateDigest, Commitment, ModelId};
 use crate::card::{Accuracy, Card, Policy, Quantisation, UnsignedCard};
 use crate::claim::{Claim, Inference, InputClaim, OutputClaim, WeightsClaim};
 use crate::commitments::{CardWeights, Commitments, EngineCommitment, Halo2Parameters, SumcheckParameters};
@@ -55,7 +55,10 @@ pub fn unsigned_card(architecture: &Architecture, seed: u64) -> UnsignedCard {
                 version: 1,
                 weights: commitment(seed ^ 2),
                 model_id: model_id(2),
-                parameters: SumcheckParameters { points_digest: bytes(seed ^ 3) },
+                parameters: SumcheckParameters {
+                    certificate: CertificateDigest::of(&bytes(seed ^ 3)),
+                    points: None,
+                },
             }),
         },
         policy: Policy::default(),

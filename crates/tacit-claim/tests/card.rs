@@ -1,9 +1,10 @@
 //! Cards: one spelling each, every field checked, every byte signed.
 
 use serde_json::{Value, json};
-use tacit_claim::testing::{bytes, card, owner, public_card, unsigned_card};
+use tacit_claim::testing::{bytes, card, commitment, owner, public_card, unsigned_card};
 use tacit_claim::{
-    Accuracy, Card, CardError, CardId, CardWeights, Commitments, EngineId, Quantisation, SaltBytes,
+    Accuracy, Card, CardError, CardId, CardName, CardPoints, CardWeights, CertificateDigest, Commitments,
+    EngineId, ModelId, Quantisation, SaltBytes, SumcheckParameters, UnsignedCard,
 };
 use tacit_model::testing::mlp;
 use tacit_model::{Node, NodeId, Op, Operand};
@@ -289,4 +290,73 @@ fn errors_repeat_nothing_that_a_terminal_would_obey() {
     let bad = "{\"format\":\"tacit.card/1\",\"\\u001b[2J\":1}";
     let Err(error) = Card::from_json(bad.as_bytes()) else { panic!("accepted") };
     assert!(matches!(error, CardError::Json(_)) && !error.to_string().contains('\u{1b}'), "{error}");
+}
+
+/// A card with a sumcheck commitment whose points and certificate it carries itself.
+fn inline_card(points: Option<CardPoints>, certificate: CertificateDigest, owner_seed: u64) -> Card {
+    let mut content = unsigned_card(mlp(&[3, 4, 2], 8, 16, 1).architecture(), 1);
+    let sumcheck = content.commitments.sumcheck.as_mut().expect("for every engine");
+    sumcheck.parameters = SumcheckParameters { certificate, points };
+    Card::sign(content, &owner(owner_seed)).expect("keeps the rules")
+}
+
+#[test]
+fn points_in_a_card_are_those_that_it_names() {
+    let points = CardPoints::new(vec![7; 96], b"certificate".to_vec()).expect("short");
+    let card = inline_card(Some(points.clone()), points.certificate_digest(), 1);
+    let read = Card::from_json(card.to_json()).expect("own JSON");
+    assert_eq!(read.inline_points(), Some(&points));
+    assert_eq!(
+        with_parameters(&read, |p| p["certificate"] = "00".repeat(32).into()),
+        Err(CardError::Certificate)
+    );
+    for bad in ["", "AAAA", "VEFDSVRQVFM=", "not base64", "VEFDSVRQVFM"] {
+        let refused = with_parameters(&read, |p| p["points"] = bad.into());
+        assert!(matches!(refused, Err(CardError::Json(_))), "{bad}: {refused:?}");
+    }
+    assert!(matches!(with_parameters(&read, |p| p["points"] = Value::Null), Err(CardError::NotCanonical)));
+}
+
+/// Edits the sumcheck parameters and has the card's own owner sign the result.
+fn with_parameters(card: &Card, edit: impl FnOnce(&mut Value)) -> Result<Card, CardError> {
+    let mut value = value(card);
+    edit(&mut value["commitments"]["sumcheck"]["parameters"]);
+    value.as_object_mut().expect("object").remove("signature");
+    let signature = owner(1).sign("tacit/card/1", &canonical(&value));
+    value["signature"] = hex_text(&signature.0).into();
+    Card::from_json(&canonical(&value))
+}
+
+#[test]
+fn a_certificate_is_bound_to_everything_but_itself() {
+    let points = CardPoints::new(vec![7; 96], b"certificate".to_vec()).expect("short");
+    let base = inline_card(None, CertificateDigest([1; 32]), 1);
+    let binding = base.certificate_binding();
+    let content = unsigned_card(base.architecture(), 1);
+    assert_eq!(content.certificate_binding(base.owner()), Ok(binding), "known before the card is made");
+    // The certificate and where it lies are not bound: they follow from it.
+    for other in [
+        inline_card(None, CertificateDigest([2; 32]), 1),
+        inline_card(Some(points.clone()), points.certificate_digest(), 1),
+    ] {
+        assert_ne!(other.id(), base.id());
+        assert_eq!(other.certificate_binding(), binding);
+    }
+    // Owner, name, weights, architecture, other engines, openness are.
+    assert_ne!(inline_card(None, CertificateDigest([1; 32]), 2).certificate_binding(), binding);
+    let edits: &[&dyn Fn(&mut UnsignedCard)] = &[
+        &|c| c.name = CardName::new("another").expect("short"),
+        &|c| c.quantisation = None,
+        &|c| c.commitments.halo2 = None,
+        &|c| c.architecture = mlp(&[3, 5, 2], 8, 16, 1).architecture().clone(),
+        &|c| c.weights = public_card(1).weights().clone(),
+        &|c| c.commitments.sumcheck.as_mut().expect("there").weights = commitment(99),
+        &|c| c.commitments.sumcheck.as_mut().expect("there").version = 2,
+        &|c| c.commitments.sumcheck.as_mut().expect("there").model_id = ModelId(bytes(99)),
+    ];
+    for (i, edit) in edits.iter().enumerate() {
+        let mut changed = unsigned_card(base.architecture(), 1);
+        edit(&mut changed);
+        assert_ne!(changed.certificate_binding(base.owner()), Ok(binding), "edit {i}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Files of version 1, as they were first written: they keep being read, their ids stay what they are.
+//! Files as they were first written: they keep being read, their ids stay what they are.
 //!
 //! `TACIT_REGENERATE_FIXTURES=1` writes them anew; a difference then is a new version of a format.
 
@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use tacit_claim::testing::{bytes, commitment, owner, sign, unsigned_card};
 use tacit_claim::{
-    Bundle, Card, CardName, Claim, CommittedInput, Context, EngineId, Inference, InputClaim, InputOpening,
-    OutputClaim, OwnerKey, SaltBytes, WeightsClaim, WeightsOpening,
+    Bundle, Card, CardName, CardPoints, Claim, CommittedInput, Context, EngineId, Inference, InputClaim,
+    InputOpening, OpeningError, OutputClaim, OwnerKey, SaltBytes, WeightsClaim, WeightsOpening,
 };
 use tacit_model::testing::mlp;
-use tacit_model::{Class, Feature, OutputScale};
+use tacit_model::{Class, Feature, ModelDigest, OutputScale};
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -56,6 +56,7 @@ fn make_files() -> Vec<(&'static str, Vec<u8>)> {
     let opening = WeightsOpening {
         card_id: card.id(),
         architecture_digest: card.architecture_digest(),
+        model_digest: ModelDigest(bytes(3)),
         salts: salts.clone().into(),
     };
     let input = InputOpening {
@@ -66,6 +67,7 @@ fn make_files() -> Vec<(&'static str, Vec<u8>)> {
     };
     vec![
         ("card.json", card.to_json().to_vec()),
+        ("card.points", CardPoints::new(vec![5; 96], bytes(4).to_vec()).expect("short").to_bytes()),
         ("inference.proof", Bundle::new(claim, b"not a proof".to_vec()).expect("short").to_bytes()),
         ("opening.secret", opening.to_bytes().to_vec()),
         ("input.secret", input.to_bytes().to_vec()),
@@ -79,19 +81,36 @@ fn pins(read: impl Fn(&str) -> Vec<u8>) -> String {
     let bundle = Bundle::from_bytes(&read("inference.proof")).expect("proof");
     let opening = WeightsOpening::from_bytes(&read("opening.secret")).expect("opening");
     let input = InputOpening::from_bytes(&read("input.secret")).expect("input opening");
+    let points = CardPoints::from_bytes(&read("card.points")).expect("points");
     let key = OwnerKey::from_text(&read("owner.key")).expect("key");
     assert_eq!(bundle.claim().check_against(&card), Ok(()));
     assert_eq!(opening.check_against(&card), Ok(()));
     assert_eq!(input.check_against(&card, EngineId::Halo2), Ok(()));
     assert_eq!(&key.public(), card.owner());
     format!(
-        "card {}\nschema {}\nclaim {}\nowner {}\nsentence {}\n",
+        "card {}\ncertificate binding {}\ncertificate {}\nschema {}\nclaim {}\nowner {}\nsentence {}\n",
         card.id(),
+        hex_text(&card.certificate_binding()),
+        points.certificate_digest(),
         card.schema_digest(),
         bundle.claim().digest(),
         card.owner().fingerprint(),
         bundle.claim().sentence(&card).expect("fits"),
     )
+}
+
+fn hex_text(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Files of versions that are read no more keep being refused as such.
+#[test]
+fn old_versions_are_named() {
+    let read = |name: &str| std::fs::read(path(name)).expect("the fixture is in the repository");
+    assert_eq!(
+        WeightsOpening::from_bytes(&read("opening-v1.secret")),
+        Err(OpeningError::Version { file: "opening", expected: 2, actual: 1 })
+    );
 }
 
 #[test]

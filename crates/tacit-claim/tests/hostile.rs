@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use tacit_claim::testing::{card, claim, commitment, owner, public_card};
 use tacit_claim::{
-    Bundle, Card, CardId, Claim, Commitment, CommittedInput, Context, EngineId, Fingerprint, InputOpening,
-    OwnerKey, OwnerPublicKey, SaltBytes, WeightsOpening, sniff,
+    Bundle, Card, CardId, CardPoints, Claim, ClaimDigest, Commitment, CommittedInput, Context, EngineId,
+    Fingerprint, InputOpening, OutputOpening, OwnerKey, OwnerPublicKey, SaltBytes, WeightsOpening, sniff,
 };
+use tacit_model::ModelDigest;
 
 /// Runs every reader; whatever is accepted has this one encoding.
 fn read_all(bytes: &[u8]) {
@@ -25,6 +26,12 @@ fn read_all(bytes: &[u8]) {
     if let Ok(opening) = InputOpening::from_bytes(bytes) {
         assert_eq!(*opening.to_bytes(), bytes);
     }
+    if let Ok(opening) = OutputOpening::from_bytes(bytes) {
+        assert_eq!(*opening.to_bytes(), bytes);
+    }
+    if let Ok(points) = CardPoints::from_bytes(bytes) {
+        assert_eq!(points.to_bytes(), bytes);
+    }
     if let Ok(key) = OwnerKey::from_text(bytes) {
         assert_eq!(key.to_text().as_bytes(), bytes);
     }
@@ -43,6 +50,7 @@ fn valid_files() -> Vec<Vec<u8>> {
     let opening = WeightsOpening {
         card_id: card.id(),
         architecture_digest: card.architecture_digest(),
+        model_digest: ModelDigest([3; 32]),
         salts: salts.collect(),
     };
     let input = InputOpening {
@@ -51,6 +59,8 @@ fn valid_files() -> Vec<Vec<u8>> {
         record: vec![1, -2, 3],
         commitments: committed.collect(),
     };
+    let salt = SaltBytes::new([7; 32]);
+    let output = OutputOpening { claim: ClaimDigest([4; 32]), values: vec![-5, 6], salt };
     assert_eq!(opening.check_against(&card), Ok(()));
     assert_eq!(input.check_against(&card, EngineId::Halo2), Ok(()));
     vec![
@@ -60,6 +70,8 @@ fn valid_files() -> Vec<Vec<u8>> {
         Bundle::new(claim, vec![9; 50]).expect("short").to_bytes(),
         opening.to_bytes().to_vec(),
         input.to_bytes().to_vec(),
+        output.to_bytes().to_vec(),
+        CardPoints::new(vec![7; 64], vec![8; 20]).expect("short").to_bytes(),
         owner(1).to_text().as_bytes().to_vec(),
     ]
 }
@@ -74,7 +86,7 @@ proptest! {
 
     #[test]
     fn random_bytes_behind_a_beginning(
-        which in 0usize..7,
+        which in 0usize..9,
         keep in 0usize..200,
         tail in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
@@ -84,7 +96,7 @@ proptest! {
 
     #[test]
     fn spliced_files(
-        which in 0usize..7,
+        which in 0usize..9,
         from in any::<prop::sample::Index>(),
         to in any::<prop::sample::Index>(),
         new in proptest::collection::vec(any::<u8>(), 0..9),
@@ -96,11 +108,11 @@ proptest! {
 
     #[test]
     fn random_secrets_behind_a_valid_checksum(
-        magic in prop::sample::select(vec![*b"TACITOPN", *b"TACITINP"]),
+        head in prop::sample::select(vec![b"TACITOPN\x02\0", b"TACITINP\x01\0", b"TACITOUT\x01\0"]),
         body in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
         use sha2::Digest as _;
-        read_all(&[&magic[..], &[1, 0], &sha2::Sha256::digest(&body), &body].concat());
+        read_all(&[&head[..], &sha2::Sha256::digest(&body), &body].concat());
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use tacit_claim::testing::{card, claim, commitment, owner, public_card, sign, unsigned_card};
 use tacit_claim::{
-    Bundle, CommittedInput, EngineId, FileKind, InputOpening, OpeningMismatch, RecordError, SaltBytes,
-    WeightsOpening, sniff,
+    Bundle, CardPoints, ClaimDigest, CommittedInput, EngineId, FileKind, InputOpening, OpeningMismatch,
+    OutputOpening, RecordError, SaltBytes, WeightsOpening, sniff,
 };
+use tacit_model::ModelDigest;
 use tacit_model::testing::{mlp, record, small_mlp};
 
 fn salts(engines: &[EngineId]) -> std::collections::BTreeMap<EngineId, SaltBytes> {
@@ -30,6 +31,7 @@ fn a_weights_opening_belongs_to_one_card() {
     let mut opening = WeightsOpening {
         card_id: card.id(),
         architecture_digest: card.architecture_digest(),
+        model_digest: ModelDigest([3; 32]),
         salts: salts(&EngineId::ALL),
     };
     assert_eq!(opening.check_against(&card), Ok(()));
@@ -68,12 +70,16 @@ fn kinds_of_files() {
     let weights = WeightsOpening {
         card_id: card.id(),
         architecture_digest: card.architecture_digest(),
+        model_digest: ModelDigest([3; 32]),
         salts: salts(&EngineId::ALL),
     };
     let bundle = Bundle::new(claim(&card, EngineId::Halo2, 1), vec![1]).expect("short");
     let onnx = [&[0x08, 0x08, 0x12, 0x07][..], b"pytorch"].concat();
     let key = owner(1).to_text();
-    let files: [(&[u8], FileKind); 16] = [
+    let answer =
+        OutputOpening { claim: ClaimDigest([1; 32]), values: vec![1], salt: SaltBytes::new([7; 32]) };
+    let points = CardPoints::new(vec![1], vec![2]).expect("short");
+    let files: [(&[u8], FileKind); 18] = [
         (&small_mlp(1).to_bytes(), FileKind::Model),
         (card.to_json(), FileKind::Card),
         (&serde_json::to_vec_pretty(&pretty).expect("JSON"), FileKind::Card),
@@ -81,6 +87,8 @@ fn kinds_of_files() {
         (&bundle.to_bytes(), FileKind::Proof),
         (&weights.to_bytes(), FileKind::WeightsOpening),
         (&input(&card, &EngineId::ALL).to_bytes(), FileKind::InputOpening),
+        (&answer.to_bytes(), FileKind::OutputOpening),
+        (&points.to_bytes(), FileKind::CardPoints),
         (key.as_bytes(), FileKind::OwnerKey),
         (&schema, FileKind::Schema),
         (b"ptau\x01\0\0\0", FileKind::Srs),
@@ -94,5 +102,6 @@ fn kinds_of_files() {
     for (bytes, kind) in files {
         assert_eq!(sniff(bytes), kind, "{}", String::from_utf8_lossy(&bytes[..bytes.len().min(40)]));
     }
-    assert!(FileKind::OwnerKey.is_secret() && !FileKind::Card.is_secret());
+    assert!(FileKind::OwnerKey.is_secret() && FileKind::OutputOpening.is_secret());
+    assert!(!FileKind::Card.is_secret() && !FileKind::CardPoints.is_secret());
 }

@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Say what a file holds and what it would reveal
     Inspect(Inspect),
-    /// Setup parameters of the halo2 engine
+    /// Setup parameters, for the halo2 engine only
     #[command(subcommand)]
     Srs(Srs),
     /// The whole story on bundled data
@@ -135,8 +135,9 @@ pub(crate) struct Predict {
     long_about = "Commit to a quantised model.\n\n\
         Writes DIR/card.json for everybody, DIR/opening.secret, which never leaves the owner, and DIR/owner.key, the \
         identity that signed the card, unless --key names one. An owner.key that is already in DIR is never replaced: \
-        with --force it signs again.",
-    after_help = "Example:\n  tacit commit model.tacit -o card --name \"diagnosis 2\""
+        with --force it signs again. For the sumcheck engine the card holds a certificate that every weight fits its \
+        width; of a large model, DIR/card.points holds it: hand it out with the card.",
+    after_help = "Examples:\n  tacit commit model.tacit -o card --name \"diagnosis 2\"\n  tacit commit model.tacit -o card --engine all"
 )]
 pub(crate) struct Commit {
     /// The quantised model
@@ -146,7 +147,7 @@ pub(crate) struct Commit {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
     /// Engine to commit for
-    #[arg(long, value_enum, default_value_t = EngineChoice::Halo2)]
+    #[arg(long, value_enum, default_value_t = EngineChoice::Sumcheck)]
     pub(crate) engine: EngineChoice,
     /// Sign with this identity
     #[arg(long, value_name = "owner.key")]
@@ -164,12 +165,11 @@ pub(crate) struct Commit {
 /// Engines of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EngineChoice {
-    /// Circuits over BN254 with KZG: short proofs, quick to verify
-    Halo2,
-    /// Transparent; not in this version
-    #[value(hide = true)]
+    /// No setup, large models, quick proofs
     Sumcheck,
-    /// Every engine of this version
+    /// Proofs of a few kilobytes, verified in milliseconds; needs a setup
+    Halo2,
+    /// Both
     All,
 }
 
@@ -266,10 +266,13 @@ pub(crate) struct ProveInference {
     /// What the proof is made for: a request, a competition and competitor, a holder's key
     #[arg(long, default_value = "", value_name = "STRING", hide_default_value = true)]
     pub(crate) context: Context,
-    /// The engine
-    #[arg(long, default_value = "halo2")]
-    pub(crate) engine: EngineId,
-    /// The proof
+    /// The engine, sumcheck or halo2 [default: sumcheck if the card was made for it, otherwise the one it was made for]
+    #[arg(long)]
+    pub(crate) engine: Option<EngineId>,
+    /// Also say where the time went
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// The proof; with --hide output, PROOF.answer.secret is what opens the answer
     #[arg(short, long, value_name = "PROOF")]
     pub(crate) output: PathBuf,
     #[command(flatten)]
@@ -296,8 +299,10 @@ pub(crate) enum Hidden {
 #[derive(Debug, Args)]
 #[command(
     long_about = "Verify a proof against a card.\n\n\
-        Prints the verdict, the claim as a sentence, what stays hidden, what nobody vouches for and the setup. Pin what \
-        you know with --expect-card, --expect-input and --context: a proof that holds says nothing about whose card it is.",
+        Prints the verdict, the claim as a sentence, what stays hidden, what nobody vouches for and the setup, if there \
+        is one. Pin what you know with --expect-card, --expect-input and --context: a proof that holds says nothing about \
+        whose card it is. The engine is the claim's. A sumcheck card's certificate is checked once and remembered; \
+        card.points must lie beside the card unless the card is small enough to hold it.",
     after_help = "Example:\n  tacit verify answer.proof --card card.json --context \"request 1\""
 )]
 pub(crate) struct Verify {
@@ -319,7 +324,10 @@ pub(crate) struct Verify {
     /// The proof must have been made for this
     #[arg(long, value_name = "STRING")]
     pub(crate) context: Option<Context>,
-    /// Accept the unsafe development setup, under which anybody can forge proofs
+    /// The hidden answer must be the one in this file; it is printed
+    #[arg(long, value_name = "PROOF.answer.secret")]
+    pub(crate) answer: Option<PathBuf>,
+    /// halo2 engine: accept the unsafe development setup, under which anybody can forge proofs
     #[arg(long)]
     pub(crate) allow_dev_srs: bool,
 }
@@ -327,8 +335,8 @@ pub(crate) struct Verify {
 /// `tacit inspect`
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Say what a file holds and what it would reveal: a model, card, proof, opening, key, schema, setup or \
-        ONNX file. Secrets are never printed.",
+    long_about = "Say what a file holds and what it would reveal: a model, card, card's points, proof, opening, key, \
+        schema, setup or ONNX file. Secrets are never printed.",
     after_help = "Examples:\n  tacit inspect card.json\n  tacit inspect answer.proof --card card.json"
 )]
 pub(crate) struct Inspect {

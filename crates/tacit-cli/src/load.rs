@@ -1,9 +1,11 @@
 //! Files of a known kind, with errors that say which kind they are instead.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tacit_claim::{Bundle, Card, FileKind, InputOpening, OwnerKey, WeightsOpening, sniff};
+use tacit_claim::{
+    Bundle, Card, CardPoints, FileKind, InputOpening, OutputOpening, OwnerKey, WeightsOpening, sniff,
+};
 use tacit_core::files;
 use tacit_data::{OutOfRangePolicy, ReadOptions, Records, RowChoice, read_records};
 use tacit_model::{Model, Schema};
@@ -18,6 +20,7 @@ fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let max = match wanted {
         FileKind::Model => files::MAX_FILE,
         FileKind::Proof => 96 << 20,
+        FileKind::CardPoints => 65 << 20,
         _ => 32 << 20,
     };
     let bytes = files::read(path, max)?;
@@ -30,6 +33,9 @@ fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Err(match (wanted, found) {
         (FileKind::Model, FileKind::Onnx) => {
             failure.advise("quantise it first: tacit quantize MODEL.onnx --data FILE -o MODEL.tacit")
+        }
+        (FileKind::Card, FileKind::CardPoints) => {
+            failure.advise("the card is card.json, beside card.points, which is found by itself")
         }
         (FileKind::Card, FileKind::WeightsOpening) => {
             failure.advise("the card is card.json, beside the opening")
@@ -53,6 +59,38 @@ pub(crate) fn card(path: &Path) -> Result<Card, Failure> {
     Card::from_json(&bytes(path, FileKind::Card)?).map_err(|e| {
         unusable(path, e).advise("ask the model's owner for the card again: a card never changes")
     })
+}
+
+/// The file with what is too large for a card: beside it, under its name.
+pub(crate) fn points_path(card: &Path) -> PathBuf {
+    card.with_extension("points")
+}
+
+/// What lies beside the card at `path`, for proofs by the sumcheck engine. `None` where nothing has to.
+pub(crate) fn points(path: &Path, card: &Card) -> Result<Option<CardPoints>, Failure> {
+    if card.commitments().sumcheck.is_none() || card.inline_points().is_some() {
+        return Ok(None);
+    }
+    let path = points_path(path);
+    let shown = path.display();
+    if path.symlink_metadata().is_err() {
+        return Err(Failure::new(format!(
+            "{shown} is missing: it holds the points that the card commits with and the certificate of the weights"
+        ))
+        .advise(format!(
+            "get the file from the card's owner, who made it together with the card, and put it there as {shown}"
+        )));
+    }
+    CardPoints::from_bytes(&bytes(&path, FileKind::CardPoints)?).map(Some).map_err(|e| {
+        unusable(&path, e)
+            .advise("get the file from the card's owner again: it was made together with the card")
+    })
+}
+
+/// What opens a hidden answer.
+pub(crate) fn output_opening(path: &Path) -> Result<OutputOpening, Failure> {
+    OutputOpening::from_bytes(&bytes(path, FileKind::OutputOpening)?)
+        .map_err(|e| unusable(path, e).advise("ask the prover for it again"))
 }
 
 /// A proof. One that was altered until it is none does not hold; what never was one is unusable.

@@ -10,6 +10,7 @@ mod failure;
 mod home;
 mod load;
 mod output;
+mod profile;
 mod progress;
 mod report;
 

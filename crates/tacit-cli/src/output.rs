@@ -27,6 +27,9 @@ pub(crate) fn report(report: &Report, as_json: bool) -> ExitCode {
         for warning in &report.warnings {
             let _ = writeln!(err, "{LOUD}warning:{LOUD:#} {}", wrapped(&plain(warning), columns, 9));
         }
+        for line in &report.aside {
+            let _ = writeln!(err, "{}", plain(line));
+        }
     }
     finish(written, report.code)
 }

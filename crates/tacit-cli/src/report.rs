@@ -31,6 +31,8 @@ pub(crate) struct Report {
     pub(crate) json: Map<String, Value>,
     pub(crate) notes: Vec<String>,
     pub(crate) warnings: Vec<String>,
+    /// For standard error, after the rest.
+    pub(crate) aside: Vec<String>,
     /// Exit code.
     pub(crate) code: u8,
 }

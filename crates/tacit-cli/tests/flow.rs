@@ -4,12 +4,22 @@
 
 mod common;
 
-use common::{Place, committed, data, onnx, proved, verifier};
+use serde_json::Value;
+use tacit_claim::Card;
 
-#[test]
-fn a_diagnosis_is_proved_and_verified() {
-    let provider = committed();
-    provider.tacit("srs unsafe-dev --k 10", &[]).ok();
+use common::{
+    Place, committed, data, flags, onnx, points_beside, prepare, proved, quantised, verifier,
+    with_every_engine,
+};
+
+with_every_engine! {
+    a_diagnosis_is_proved_and_verified,
+    every_choice_of_what_is_hidden_can_be_made,
+}
+
+fn a_diagnosis_is_proved_and_verified(engine: &str) {
+    let provider = committed(engine);
+    prepare(&provider, engine);
 
     // The patient has the card alone.
     let patient = Place::new();
@@ -21,7 +31,7 @@ fn a_diagnosis_is_proved_and_verified() {
         )
         .ok();
     let committed = run.json();
-    let commitment = committed["commitments"]["halo2"].as_str().unwrap().to_owned();
+    let commitment = committed["commitments"][engine].as_str().unwrap().to_owned();
     assert_eq!(committed["ignored_columns"][0], "diagnosis");
 
     provider.take(&patient, "record.secret", "record.secret");
@@ -45,35 +55,26 @@ fn a_diagnosis_is_proved_and_verified() {
     let proof = run.json();
     assert_eq!(proof["input_commitment"], commitment.as_str());
     assert_eq!(proof["output"]["class"], "malignant");
-    assert_eq!(proof["setup"]["unsafe_dev"], true);
-    assert!(proof["bytes"].as_u64().unwrap() <= 5 << 10, "{proof}");
+    assert_eq!(proof["engine"], engine);
+    let (setup, most) = if engine == "halo2" { (true.into(), 5 << 10) } else { (Value::Null, 60_000) };
+    assert_eq!(proof["setup"]["unsafe_dev"], setup);
+    assert!(proof["bytes"].as_u64().unwrap() <= most, "{proof}");
 
     // The verifier has a home of its own.
-    let verifier = verifier(&provider);
+    let verifier = verifier(&provider, engine);
     let card_id = proof["card_id"].as_str().unwrap();
+    let verify = format!("verify answer.proof --card card.json{}", flags(engine));
+    let expected = ["request 1", card_id, &*commitment];
     let run = verifier
-        .run([
-            "verify",
-            "answer.proof",
-            "--card",
-            "card.json",
-            "--context",
-            "request 1",
-            "--expect-card",
-            card_id,
-            "--expect-input",
-            &commitment,
-            "--allow-dev-srs",
-        ])
+        .tacit(&format!("{verify} --context {{}} --expect-card {{}} --expect-input {{}}"), &expected)
         .ok();
     assert!(run.out.starts_with("HOLDS\nThe model of card "), "{run:?}");
-    assert!(run.err.contains("UNSAFE DEVELOPMENT SETUP"), "{run:?}");
-    for text in
-        ["class malignant", "Made for «request 1».", "weights, input", "nobody", "unsafe development setup"]
-    {
+    assert_eq!(run.err.contains("UNSAFE DEVELOPMENT SETUP"), engine == "halo2", "{run:?}");
+    let setup = if engine == "halo2" { "unsafe development setup" } else { "none is needed" };
+    for text in ["class malignant", "Made for «request 1».", "weights, input", "nobody", setup] {
         assert!(run.out.contains(text), "no `{text}` in {run:?}");
     }
-    let run = verifier.tacit("verify answer.proof --card card.json --allow-dev-srs --json", &[]).ok();
+    let run = verifier.tacit(&format!("{verify} --json"), &[]).ok();
     let verdict = run.json();
     assert_eq!(verdict["holds"], true);
     assert_eq!(verdict["class"], "malignant");
@@ -127,41 +128,162 @@ fn an_inferred_schema_is_kept_and_a_wrong_order_of_classes_is_noticed() {
     assert!(run.out.contains("396 of 398") && !run.err.contains("warning"), "{run:?}");
 }
 
-#[test]
-fn every_choice_of_what_is_hidden_can_be_made() {
-    let place = committed();
-    place.tacit("srs unsafe-dev --k 11", &[]).ok();
-    place.tacit("commit diagnosis.tacit -o open --public-weights --key card/owner.key --name open", &[]).ok();
+fn every_choice_of_what_is_hidden_can_be_made(engine: &str) {
+    let place = committed(engine);
+    if engine == "halo2" {
+        place.tacit("srs unsafe-dev --k 11", &[]).ok();
+    }
+    let commit =
+        "commit diagnosis.tacit -o open --public-weights --key card/owner.key --name open --engine {}";
+    place.tacit(commit, &[engine]).ok();
     assert!(!place.path("open/owner.key").exists(), "--key is used, none is made");
     let prove = "prove inference --model diagnosis.tacit --input {} --row 3";
     let test = &*data("test.csv");
 
     // No opening is needed where the weights are public.
     place.tacit(&format!("{prove} --card open/card.json --reveal input,weights -o a.proof"), &[test]).ok();
-    let verify = "verify a.proof --card open/card.json --allow-dev-srs";
+    let flags = flags(engine);
+    let verify = &*format!("verify a.proof --card open/card.json{flags}");
     place.tacit(verify, &[]).fails(2, &["no model file was given", "--model"]);
     let run = place.tacit(&format!("{verify} --model diagnosis.tacit"), &[]).ok();
     assert!(run.out.contains("with public weights") && run.out.contains("mean radius"), "{run:?}");
     assert!(run.out.contains("stays hidden     nothing"), "{run:?}");
 
-    let run =
-        place.tacit(&format!("{prove} --opening card/opening.secret --hide output -o b.proof"), &[test]).ok();
-    assert!(run.err.contains("the answer's opening is not kept"), "{run:?}");
-    let run = place.tacit("verify b.proof --card card/card.json --allow-dev-srs", &[]).ok();
+    // A hidden answer is shown to whoever has its opening.
+    let hide = format!("{prove} --opening card/opening.secret --hide output");
+    let run = place.tacit(&format!("{hide} -o b.proof"), &[test]).ok();
+    assert!(run.out.contains("b.proof.answer.secret"), "{run:?}");
+    let verify = &*format!("verify b.proof --card card/card.json{flags}");
+    let run = place.tacit(verify, &[]).ok();
     assert!(
         run.out.contains("weights, input, output") && run.out.contains("the answer committed to"),
         "{run:?}"
     );
+    assert!(!run.out.contains("class "), "{run:?}");
+    let run = place.tacit(&format!("{verify} --answer b.proof.answer.secret"), &[]).ok();
+    assert!(run.out.contains("the hidden answer is") && run.out.contains("class malignant"), "{run:?}");
+    place.tacit(&format!("{hide} -o c.proof"), &[test]).ok();
+    place
+        .tacit(&format!("{verify} --answer c.proof.answer.secret"), &[])
+        .does_not_hold(&["the answer given is not the one"]);
+    place.tacit(&format!("{hide} -o b.proof"), &[test]).fails(2, &["already exists"]);
+    std::fs::remove_file(place.path("b.proof")).unwrap();
+    place.tacit(&format!("{hide} -o b.proof"), &[test]).fails(2, &["b.proof.answer.secret already exists"]);
+    place
+        .tacit(
+            &format!(
+                "verify a.proof --card open/card.json{flags} --model diagnosis.tacit --answer c.proof.answer.secret"
+            ),
+            &[],
+        )
+        .fails(2, &["states its answer", "leave out --answer"]);
 
     place
-        .tacit(&format!("{prove} --opening card/opening.secret --reveal weights -o c.proof"), &[test])
+        .tacit(&format!("{prove} --opening card/opening.secret --reveal weights -o d.proof"), &[test])
         .fails(2, &["hidden", "--public-weights"]);
-    assert!(!place.path("c.proof").exists());
+    assert!(!place.path("d.proof").exists());
+}
+
+/// Nothing is said of engines: the sumcheck engine. A card for halo2 alone is proved by halo2, one for both by either.
+#[test]
+fn the_engine_follows_from_the_card() {
+    let place = quantised();
+    place.tacit("commit diagnosis.tacit -o card", &[]).ok();
+    place.tacit("commit diagnosis.tacit -o small --engine halo2", &[]).ok();
+    let run = place.tacit("commit diagnosis.tacit -o both --engine all --json", &[]).ok().json();
+    assert_eq!(run["commitments"].as_object().unwrap().len(), 2);
+    let prove = |folder: &str, proof: &str, more: &str| {
+        let opening = format!("{folder}/opening.secret");
+        place.tacit(
+            &format!(
+                "prove inference --model diagnosis.tacit --opening {{}} --input {{}} --row 0 -o {{}} --json{more}"
+            ),
+            &[&opening, &data("test.csv"), proof],
+        )
+    };
+    assert_eq!(prove("card", "a.proof", "").ok().json()["engine"], "sumcheck");
+    assert_eq!(prove("both", "b.proof", "").ok().json()["engine"], "sumcheck");
+    let run = prove("small", "c.proof", "");
+    assert!(run.json()["error"].as_str().unwrap().contains("no setup"), "{run:?}");
+    prepare(&place, "halo2");
+    assert_eq!(prove("small", "c.proof", "").ok().json()["engine"], "halo2");
+    assert_eq!(prove("both", "d.proof", " --engine halo2").ok().json()["engine"], "halo2");
+    let run = prove("card", "e.proof", " --engine halo2");
+    assert!(run.code == 2 && run.json()["advice"].as_str().unwrap().contains("--engine sumcheck"), "{run:?}");
+
+    for (proof, card, flags) in [
+        ("a.proof", "card", ""),
+        ("b.proof", "both", ""),
+        ("c.proof", "small", " --allow-dev-srs"),
+        ("d.proof", "both", " --allow-dev-srs"),
+    ] {
+        place.tacit(&format!("verify {proof} --card {card}/card.json{flags}"), &[]).ok();
+    }
+    // The owner's word, and no more.
+    let run = place.tacit("inspect both/card.json", &[]).ok();
+    assert!(run.out.contains("(sumcheck)") && run.out.contains("(halo2)"), "{run:?}");
+    assert!(run.out.contains("on the owner's signed word alone"), "{run:?}");
+    let run = place.tacit("verify b.proof --card both/card.json", &[]).ok();
+    assert!(
+        run.out.contains("same weights behind the commitments of all engines: the owner's word"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn the_time_is_accounted_for() {
+    let place = committed("sumcheck");
+    let prove = "prove inference --model diagnosis.tacit --opening card/opening.secret --input {} --row 0";
+    let run = place.tacit(&format!("{prove} -o a.proof --profile"), &[&data("test.csv")]).ok();
+    for line in ["read the files ", "trace ", "prove ", "verify ", "elsewhere ", "in all "] {
+        assert!(run.err.lines().any(|l| l.starts_with(line) && l.contains(" ms ")), "no `{line}` in {run:?}");
+    }
+    assert!(run.err.lines().any(|l| l.starts_with("  ")), "the engine's own spans: {run:?}");
+    let run = place.tacit(&format!("{prove} -o b.proof --profile --json"), &[&data("test.csv")]).ok();
+    let report = run.json();
+    let spans = report["profile"].as_array().unwrap();
+    let nested = |s: &&Value| s["path"].as_array().is_some_and(|p| p.len() > 1 && p[0] == "prove");
+    assert!(spans.iter().filter(nested).count() > 1, "{report}");
+    assert!(spans.iter().all(|s| s["seconds"].is_f64() && s["count"].is_u64()), "{report}");
+    let run = place.tacit(&format!("{prove} -o c.proof"), &[&data("test.csv")]).ok();
+    assert!(!run.err.contains("elsewhere"), "{run:?}");
+}
+
+/// The points of a large model's commitment lie beside its card.
+#[test]
+fn points_beside_the_card_are_found() {
+    let provider = committed("sumcheck");
+    points_beside(&provider);
+    let prove = "prove inference --model diagnosis.tacit --opening card/opening.secret --input {} --row 0";
+    provider.tacit(&format!("{prove} -o answer.proof"), &[&data("test.csv")]).ok();
+    let run = provider.tacit("inspect card/card.points", &[]).ok();
+    assert!(run.out.contains("points of a card") && run.out.contains("certificate"), "{run:?}");
+    let run = provider.tacit("inspect card/card.json", &[]).ok();
+    assert!(run.out.contains("in card.points beside the card"), "{run:?}");
+
+    // Under another name, as a verifier with several cards would keep them.
+    let other = Place::new();
+    other.take(&provider, "card/card.json", "clinic.json");
+    other.take(&provider, "card/card.points", "clinic.points");
+    other.take(&provider, "answer.proof", "answer.proof");
+    other.tacit("verify answer.proof --card clinic.json", &[]).ok();
+    let id = Card::from_json(&other.read("clinic.json")).unwrap().id().to_string();
+    assert!(other.path(".home/tacit/checked").join(id).exists(), "the certificate's check is remembered");
+    other.tacit("verify answer.proof --card clinic.json", &[]).ok();
+    // A verifier that cannot write still verifies.
+    let mut command = other.command();
+    let run = command.args(["verify", "answer.proof", "--card", "clinic.json"]);
+    assert!(run.env("XDG_DATA_HOME", "/dev/null/none").output().unwrap().status.success());
+
+    // --force with a card that needs none leaves no points of the old one.
+    provider.tacit("commit diagnosis.tacit -o card", &[]).fails(2, &["already exists"]);
+    provider.tacit("commit diagnosis.tacit -o card --force", &[]).ok();
+    assert!(!provider.path("card/card.points").exists());
 }
 
 #[test]
 fn nothing_is_overwritten_without_force() {
-    let place = proved();
+    let place = proved("sumcheck");
     let before: Vec<_> =
         ["diagnosis.tacit", "record.secret", "answer.proof", "card/card.json", "card/owner.key"]
             .map(|f| (f, place.read(f)))
@@ -197,9 +319,19 @@ fn nothing_is_overwritten_without_force() {
 #[test]
 fn secrets_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
-    let place = proved();
+    let place = proved("sumcheck");
+    let hide = "prove inference --model diagnosis.tacit --opening card/opening.secret --input-opening record.secret \
+                --hide output -o hidden.proof";
+    place.tacit(hide, &[]).ok();
+    points_beside(&place);
     let mode = |f: &str| std::fs::metadata(place.path(f)).unwrap().permissions().mode() & 0o777;
-    for secret in ["diagnosis.tacit", "record.secret", "card/opening.secret", "card/owner.key"] {
+    for secret in [
+        "diagnosis.tacit",
+        "record.secret",
+        "card/opening.secret",
+        "card/owner.key",
+        "hidden.proof.answer.secret",
+    ] {
         assert_eq!(mode(secret), 0o600, "{secret}");
     }
     for public in ["answer.proof", "card/card.json"] {
@@ -211,14 +343,18 @@ fn secrets_are_for_their_owner_alone() {
 fn the_demo_tells_its_story_and_every_attack_fails() {
     let place = Place::new();
     let run = place.tacit("demo medical", &[]).ok();
-    for text in ["UNSAFE", "HOLDS", "165 of 171", "4 test records", "peak memory", "were refused"] {
+    for text in
+        ["none is needed", "UNSAFE", "HOLDS", "165 of 171", "4 test records", "peak memory", "were refused"]
+    {
         assert!(run.out.contains(text), "no `{text}` in {run:?}");
     }
     assert!(!run.out.contains("NOT REFUSED"), "{run:?}");
     let run = place.tacit("demo medical --json", &[]).ok();
     let report = run.json();
-    assert_eq!(report["attacks_refused"], 11);
+    assert_eq!(report["attacks_refused"], 13);
     assert!(report["attacks"].as_array().unwrap().iter().all(|a| a["refused"] == true), "{report}");
-    assert!(report["figures"]["prove_seconds"].as_f64().unwrap() > 0.0, "{report}");
+    for figure in ["prove_seconds", "first_verify_seconds", "halo2_prove_seconds"] {
+        assert!(report["figures"][figure].as_f64().unwrap() > 0.0, "{report}");
+    }
     assert!(place.files().is_empty() && !place.path(".home").exists(), "nothing is kept");
 }

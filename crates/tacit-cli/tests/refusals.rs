@@ -6,41 +6,51 @@ mod common;
 
 use std::sync::OnceLock;
 
-use common::{Place, committed, data, onnx, proved, verifier};
+use common::{Place, committed, data, flags, onnx, points_beside, proved, verifier, with_every_engine};
 use serde_json::Value;
+use tacit_claim::CardPoints;
 
-/// A proof that is good, made once.
-fn good() -> &'static Place {
-    static PLACE: OnceLock<Place> = OnceLock::new();
-    PLACE.get_or_init(proved)
+with_every_engine! {
+    a_proof_for_something_else_does_not_hold,
+    a_damaged_proof_does_not_hold,
+    policy_refuses_with_its_own_code,
 }
 
-const VERIFY: &str = "verify answer.proof --card card.json --allow-dev-srs";
+/// A proof that is good, made once by each engine.
+fn good(engine: &str) -> &'static Place {
+    static SUMCHECK: OnceLock<Place> = OnceLock::new();
+    static HALO2: OnceLock<Place> = OnceLock::new();
+    if engine == "halo2" { &HALO2 } else { &SUMCHECK }.get_or_init(|| proved(engine))
+}
 
-#[test]
-fn a_proof_for_something_else_does_not_hold() {
-    let other = committed();
-    let v = verifier(good());
-    v.tacit(VERIFY, &[]).ok();
-    v.tacit(&format!("{VERIFY} --context request-2"), &[])
+fn verify_line(engine: &str) -> String {
+    format!("verify answer.proof --card card.json{}", flags(engine))
+}
+
+fn a_proof_for_something_else_does_not_hold(engine: &str) {
+    let other = committed(engine);
+    let v = verifier(good(engine), engine);
+    let verify = &*verify_line(engine);
+    v.tacit(verify, &[]).ok();
+    v.tacit(&format!("{verify} --context request-2"), &[])
         .does_not_hold(&["`request-1`, not for `request-2`"]);
     let unknown = "ab".repeat(32);
-    v.tacit(&format!("{VERIFY} --expect-input {{}}"), &[&unknown]).does_not_hold(&[&unknown]);
+    v.tacit(&format!("{verify} --expect-input {{}}"), &[&unknown]).does_not_hold(&[&unknown]);
     v.take(&other, "card/card.json", "other.json");
-    let run = v.tacit("verify answer.proof --card other.json --allow-dev-srs", &[]);
+    let run = v.tacit(&verify.replace("card.json", "other.json"), &[]);
     let run = run.does_not_hold(&["the claim is about card"]);
     assert!(run.err.contains("verify the proof against the card that it was made for"), "{run:?}");
 
-    let run = v.tacit(&format!("{VERIFY} --context request-2 --json"), &[]);
+    let run = v.tacit(&format!("{verify} --context request-2 --json"), &[]);
     assert_eq!(run.code, 1);
     let verdict = run.json();
     assert_eq!((&verdict["holds"], &verdict["exit_code"]), (&Value::Bool(false), &Value::from(1)));
     assert!(verdict["error"].as_str().unwrap().contains("request-2") && verdict["advice"].is_string());
 }
 
-#[test]
-fn a_damaged_proof_does_not_hold() {
-    let v = verifier(good());
+fn a_damaged_proof_does_not_hold(engine: &str) {
+    let v = verifier(good(engine), engine);
+    let verify = &*verify_line(engine);
     let bytes = v.read("answer.proof");
     // Magic, version, lengths, the claim's version, engine, card, the last byte of the claim, the engine's proof.
     let claim_end = 14 + u32::from_le_bytes(bytes[10..14].try_into().unwrap()) as usize;
@@ -62,37 +72,39 @@ fn a_damaged_proof_does_not_hold() {
         let mut bad = bytes.clone();
         bad[at] ^= 1;
         v.write("answer.proof", bad);
-        let run = v.tacit(VERIFY, &[]);
+        let run = v.tacit(verify, &[]);
         assert_eq!(run.code, 1, "flipped byte {at}: {run:?}");
         assert!(run.out.starts_with("DOES NOT HOLD: "), "{run:?}");
     }
     for cut in [9, 16, bytes.len() / 2, bytes.len() - 1] {
         v.write("answer.proof", &bytes[..cut]);
-        v.tacit(VERIFY, &[]).does_not_hold(&[]);
+        v.tacit(verify, &[]).does_not_hold(&[]);
     }
     v.write("answer.proof", [&bytes[..], &[0]].concat());
-    v.tacit(VERIFY, &[]).does_not_hold(&["1 bytes after its end"]);
+    v.tacit(verify, &[]).does_not_hold(&["1 bytes after its end"]);
     // What never was a proof.
     for other in [&b""[..], b"hello", &[0xff; 1000]] {
         v.write("answer.proof", other);
-        v.tacit(VERIFY, &[]).fails(2, &["answer.proof: not a Tacit proof file"]);
+        v.tacit(verify, &[]).fails(2, &["answer.proof: not a Tacit proof file"]);
     }
 }
 
-#[test]
-fn policy_refuses_with_its_own_code() {
-    let v = verifier(good());
-    v.tacit("verify answer.proof --card card.json", &[]).fails(3, &["unsafe development", "--allow-dev-srs"]);
-    let run = v.tacit("verify answer.proof --card card.json --json", &[]);
-    assert_eq!((run.code, run.json()["exit_code"].as_u64()), (3, Some(3)));
+fn policy_refuses_with_its_own_code(engine: &str) {
+    let v = verifier(good(engine), engine);
+    if engine == "halo2" {
+        v.tacit("verify answer.proof --card card.json", &[])
+            .fails(3, &["unsafe development", "--allow-dev-srs"]);
+        let run = v.tacit("verify answer.proof --card card.json --json", &[]);
+        assert_eq!((run.code, run.json()["exit_code"].as_u64()), (3, Some(3)));
+    }
     let unknown = "ab".repeat(32);
-    v.tacit(&format!("{VERIFY} --expect-card {{}}"), &[&unknown])
+    v.tacit(&format!("{} --expect-card {{}}", verify_line(engine)), &[&unknown])
         .fails(3, &[&unknown, "do not trust this card"]);
 }
 
 #[test]
 fn without_a_setup_there_is_advice() {
-    let place = committed();
+    let place = committed("halo2");
     let prove =
         "prove inference --model diagnosis.tacit --opening card/opening.secret --input {} --row 0 -o a.proof";
     let run = place.tacit(prove, &[&data("test.csv")]);
@@ -102,19 +114,85 @@ fn without_a_setup_there_is_advice() {
     assert_eq!(place.files(), ["card", "diagnosis.tacit"]);
 
     let v = Place::new();
-    v.take(good(), "card/card.json", "card.json");
-    v.take(good(), "answer.proof", "answer.proof");
-    v.tacit(VERIFY, &[]).fails(2, &["no setup", "tacit srs import"]);
+    v.take(good("halo2"), "card/card.json", "card.json");
+    v.take(good("halo2"), "answer.proof", "answer.proof");
+    v.tacit(&verify_line("halo2"), &[]).fails(2, &["no setup", "tacit srs import"]);
+}
+
+/// What the sumcheck card keeps beside itself: missing, another card's, altered; and then good again.
+#[test]
+fn points_beside_the_card_are_its_own() {
+    let provider = committed("sumcheck");
+    points_beside(&provider);
+    let prove = |proof: &str| {
+        let line =
+            "prove inference --model diagnosis.tacit --opening card/opening.secret --input {} --row 0 -o {}";
+        provider.tacit(line, &[&data("test.csv"), proof])
+    };
+    prove("answer.proof").ok();
+    let v = verifier(&provider, "sumcheck");
+    let verify = &*verify_line("sumcheck");
+    let missing = ["card.points is missing", "from the card's owner", "put it there as"];
+    v.tacit(verify, &[]).fails(2, &missing);
+    let points = CardPoints::from_bytes(&provider.read("card/card.points")).unwrap();
+    let flipped = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        bytes
+    };
+    let other_points = CardPoints::new(flipped(points.points()), points.certificate().to_vec()).unwrap();
+    let other_certificate = CardPoints::new(points.points().to_vec(), flipped(points.certificate())).unwrap();
+    let good = points.to_bytes();
+    let other_card = {
+        let place = committed("sumcheck");
+        points_beside(&place);
+        place.read("card/card.points")
+    };
+    let again = "card.points from the card's owner again";
+    let bad: [(&[u8], &[&str]); 7] = [
+        (&other_points.to_bytes(), &["the points are not those", again]),
+        (&other_certificate.to_bytes(), &["the certificate is not the one", again]),
+        (&other_card, &["the certificate is not the one", again]),
+        (&good[..good.len() - 1], &["card.points: ", "cut short"]),
+        (&[&good[..], &[0]].concat(), &["card.points: ", "1 bytes after"]),
+        (b"hello", &["card.points: not a Tacit file"]),
+        (
+            &v.read("card.json"),
+            &["card.points: expected a file of the kind `points of a card`, found `card`"],
+        ),
+    ];
+    for known in [false, true] {
+        for (bytes, texts) in bad {
+            v.write("card.points", bytes);
+            v.tacit(verify, &[]).fails(2, texts);
+            provider.write("card/card.points", bytes);
+            prove("new.proof").fails(2, texts);
+        }
+        assert_eq!(v.path(".home/tacit/checked").exists(), known);
+        // Once it was good, it is remembered for what it was.
+        v.write("card.points", &good);
+        v.tacit(verify, &[]).ok();
+    }
+    std::fs::remove_file(v.path("card.points")).unwrap();
+    v.tacit(verify, &[]).fails(2, &missing);
+    std::fs::remove_file(provider.path("card/card.points")).unwrap();
+    prove("new.proof").fails(2, &missing);
+    assert!(!provider.path("new.proof").exists());
+    v.tacit("verify answer.proof --card answer.proof", &[]).fails(2, &["found `proof`"]);
+    v.write("card.points", &good);
+    v.tacit("verify answer.proof --card card.points", &[]).fails(2, &["the card is card.json"]);
 }
 
 #[test]
 fn unusable_files_are_named() {
+    let good = good("sumcheck");
     let place = Place::new();
     for name in ["diagnosis.tacit", "record.secret", "answer.proof"] {
-        place.take(good(), name, name);
+        place.take(good, name, name);
     }
     for name in ["card.json", "opening.secret", "owner.key"] {
-        place.take(good(), &format!("card/{name}"), name);
+        place.take(good, &format!("card/{name}"), name);
     }
     let before = place.files();
     let test = &*data("test.csv");
@@ -152,7 +230,7 @@ fn unusable_files_are_named() {
         .fails(2, &["never replaced"]);
     // Hidden weights cannot be compared with a file, and a part of a commitment is none.
     place
-        .tacit("verify answer.proof --card card.json --allow-dev-srs --model diagnosis.tacit", &[])
+        .tacit("verify answer.proof --card card.json --model diagnosis.tacit", &[])
         .fails(2, &["hidden", "leave out --model"]);
     place
         .tacit("verify answer.proof --card card.json --expect-input 9ed3349e07c65069", &[])
@@ -187,7 +265,7 @@ fn unusable_files_are_named() {
         run.fails(2, &["bad: ", " help: "]);
     }
     // Parts that do not belong together.
-    let other = committed();
+    let other = committed("sumcheck");
     place.take(&other, "card/card.json", "card.json");
     prove("diagnosis.tacit", "opening.secret", "record.secret").fails(2, &["the opening belongs to card"]);
     place.take(&other, "card/opening.secret", "opening.secret");
@@ -203,7 +281,7 @@ fn unusable_files_are_named() {
 
 #[test]
 fn records_are_refused_by_column_and_row() {
-    let place = committed();
+    let place = committed("sumcheck");
     let commit = |input: &str, row: &[&str]| {
         place.run(
             ["commit-input", "--card", "card/card.json", "-o", "r.secret", "--input", input]

@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{
-    Card, CardName, CardWeights, Commitments, CommittedInput, EngineCommitment, EngineId, Halo2Parameters,
-    InputOpening, ModelId, OwnerKey, Policy, Quantisation, SaltBytes, UnsignedCard, WeightsOpening,
+    Card, CardName, CardPoints, CardWeights, CertificateDigest, Commitments, CommittedInput,
+    EngineCommitment, EngineId, Halo2Parameters, InputOpening, ModelId, OwnerKey, Policy, Quantisation,
+    SaltBytes, SumcheckParameters, UnsignedCard, WeightsOpening,
 };
-use tacit_halo2::srs::SrsPolicy;
-use tacit_halo2::{CIRCUIT_VERSION, Halo2Engine};
-use tacit_model::{Architecture, Model};
+use tacit_digest::Digest;
+use tacit_halo2::CIRCUIT_VERSION;
+use tacit_model::{ArchitectureDigest, Model};
 use tacit_relations::{
-    Commitment, Engine as _, EngineError, Inference, Opening, RelationSystem, Segment, TensorId, Visibility,
-    lower_inference,
+    Commitment, EngineError, Opening, Progress, Refused, RelationSystem, Segment, TensorId,
 };
+use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
 
 use crate::error::CoreError;
+use crate::folder::{DataFolder, committer};
+use crate::statement::{Seen, lower};
+use crate::weights::{HALO2_VERSION, commit_weights, tensors};
 
 /// What a card is made of.
 #[derive(Debug)]
@@ -34,56 +38,128 @@ pub struct CommitRequest<'a> {
     pub quantisation: Option<Quantisation>,
 }
 
-/// Commits to a model under a fresh salt per engine: the card for everybody, the opening for its owner.
+/// A model committed to.
+#[derive(Debug)]
+pub struct Committed {
+    /// For everybody.
+    pub card: Card,
+    /// For everybody, beside the card: what is too large for it. `None` where the card has everything.
+    pub points: Option<CardPoints>,
+    /// For the owner.
+    pub opening: WeightsOpening,
+}
+
+/// Commits to a model under a fresh salt per engine. For the sumcheck engine this makes, once, the certificate that every
+/// weight fits its width, checks it, and remembers in `folder` that it holds.
 ///
 /// # Errors
 /// [`CoreError`].
 pub fn commit(
+    folder: &DataFolder,
     request: &CommitRequest<'_>,
     rng: &mut dyn CryptoRngCore,
-) -> Result<(Card, WeightsOpening), CoreError> {
-    let architecture = request.model.architecture();
+    progress: &dyn Progress,
+) -> Result<Committed, CoreError> {
+    let model = request.model;
+    let architecture = model.architecture();
     let digest = architecture.digest();
+    let system = lower(architecture, Seen::NOTHING)?;
     let mut commitments = Commitments::default();
     let mut salts = BTreeMap::new();
+    let mut uncertified = None;
     for engine in request.engines {
+        progress.stage("committing to the weights");
         let salt = fresh_salt(rng);
+        let opening = Opening(*salt.expose());
+        let commitment = commit_weights(&system, *engine, model, &opening)?;
         match engine {
             EngineId::Halo2 => {
-                let weights = weights(request.model, &salt)?;
-                let bytes: [u8; 32] = weights.0.as_slice().try_into().map_err(|_| bad_commitment())?;
-                let element = tacit_digest::Digest::from_bytes(&bytes).map_err(|_| bad_commitment())?;
-                commitments.halo2 = Some(EngineCommitment {
-                    version: 1,
-                    weights: public_commitment(weights)?,
-                    model_id: ModelId(tacit_digest::model_id(digest.0, &element).to_bytes()),
-                    parameters: Halo2Parameters { circuit_version: CIRCUIT_VERSION.into() },
-                });
+                let bytes: [u8; 32] = commitment.0.as_slice().try_into().map_err(|_| bad_commitment())?;
+                let weights = Digest::from_bytes(&bytes).map_err(|_| bad_commitment())?;
+                let parameters = Halo2Parameters { circuit_version: CIRCUIT_VERSION.into() };
+                commitments.halo2 = Some(on_card(HALO2_VERSION, digest, &weights, parameters)?);
             }
             EngineId::Sumcheck => {
-                return Err(CoreError::not_built(*engine));
+                let weights = SumcheckEngine.weights_digest(&commitment)?;
+                // The certificate is bound to everything else on the card, so it comes last.
+                let parameters = SumcheckParameters { certificate: CertificateDigest([0; 32]), points: None };
+                commitments.sumcheck = Some(on_card(PROTOCOL_VERSION, digest, &weights, parameters)?);
+                uncertified = Some((commitment, opening));
             }
         }
         salts.insert(*engine, salt);
     }
-    let weights = if request.public_weights {
-        CardWeights::Public { salts: salts.clone() }
-    } else {
-        CardWeights::Hidden
-    };
-    let card = Card::sign(
-        UnsignedCard {
-            name: request.name.clone(),
-            architecture: architecture.clone(),
-            weights,
-            commitments,
-            policy: Policy::default(),
-            quantisation: request.quantisation,
+    let mut content = UnsignedCard {
+        name: request.name.clone(),
+        architecture: architecture.clone(),
+        weights: if request.public_weights {
+            CardWeights::Public { salts: salts.clone() }
+        } else {
+            CardWeights::Hidden
         },
-        request.owner,
-    )?;
-    let opening = WeightsOpening { card_id: card.id(), architecture_digest: digest, salts };
-    Ok((card, opening))
+        commitments,
+        policy: Policy::default(),
+        quantisation: request.quantisation,
+    };
+    let mut points = None;
+    if let Some((commitment, opening)) = uncertified {
+        let binding = content.certificate_binding(&request.owner.public())?;
+        points = Some(certified(&system, model, commitment, &opening, binding, rng, progress)?);
+    }
+    if let (Some(points), Some(sumcheck)) = (&points, &mut content.commitments.sumcheck) {
+        sumcheck.parameters.certificate = points.certificate_digest();
+        sumcheck.parameters.points = points.fits_inline().then(|| points.clone());
+    }
+    let card = Card::sign(content, request.owner)?;
+    if let Some(points) = &points {
+        folder.mark_checked(card.id(), points);
+    }
+    let opening = WeightsOpening {
+        card_id: card.id(),
+        architecture_digest: digest,
+        model_digest: model.digest(),
+        salts,
+    };
+    Ok(Committed { points: points.filter(|p| !p.fits_inline()), card, opening })
+}
+
+/// What a card says of one engine.
+fn on_card<P>(
+    version: u32,
+    architecture: ArchitectureDigest,
+    weights: &Digest,
+    parameters: P,
+) -> Result<EngineCommitment<P>, CoreError> {
+    Ok(EngineCommitment {
+        version,
+        weights: public_commitment(Commitment(weights.to_bytes().to_vec()))?,
+        model_id: ModelId(tacit_digest::model_id(architecture.0, weights).to_bytes()),
+        parameters,
+    })
+}
+
+/// Points and certificate of a commitment to the model's weights; the certificate was checked.
+fn certified(
+    system: &RelationSystem,
+    model: &Model,
+    commitment: Commitment,
+    opening: &Opening,
+    binding: [u8; 32],
+    rng: &mut dyn CryptoRngCore,
+    progress: &dyn Progress,
+) -> Result<CardPoints, CoreError> {
+    progress.stage("certifying that every weight fits its width");
+    let weights = tensors(system, model);
+    let certificate =
+        SumcheckEngine.certify(system, &weights, &commitment, opening, binding, rng, progress)?;
+    progress.stage("checking the certificate");
+    SumcheckEngine.check_certificate(system, &commitment, binding, &certificate, progress).map_err(|e| {
+        match e {
+            Refused::Engine(e) => e,
+            other => EngineError::new(format!("the certificate just made does not hold: {other}")),
+        }
+    })?;
+    Ok(CardPoints::new(commitment.0, certificate)?)
 }
 
 /// Commits to a record under a fresh salt for every engine of the card.
@@ -96,6 +172,7 @@ pub fn commit_input(
     rng: &mut dyn CryptoRngCore,
 ) -> Result<InputOpening, CoreError> {
     card.check_record(&record)?;
+    let system = lower(card.architecture(), Seen::NOTHING)?;
     let mut opening = InputOpening {
         card_id: card.id(),
         schema_digest: card.schema_digest(),
@@ -104,7 +181,7 @@ pub fn commit_input(
     };
     for engine in card.commitments().engines().collect::<Vec<_>>() {
         let salt = fresh_salt(rng);
-        let commitment = public_commitment(input(card.architecture(), engine, &opening.record, &salt)?)?;
+        let commitment = commit_segment(&system, engine, Segment::Input, &opening.record, &salt)?;
         opening.commitments.insert(engine, CommittedInput { salt, commitment });
     }
     Ok(opening)
@@ -116,57 +193,23 @@ pub(crate) fn fresh_salt(rng: &mut dyn CryptoRngCore) -> SaltBytes {
     SaltBytes::new(bytes)
 }
 
-pub(crate) fn public_commitment(commitment: Commitment) -> Result<tacit_claim::Commitment, CoreError> {
-    tacit_claim::Commitment::new(commitment.0).map_err(|_| bad_commitment())
+/// An engine's commitment to the one tensor of the record's or the answer's segment, as a claim states it.
+pub(crate) fn commit_segment(
+    system: &RelationSystem,
+    engine: EngineId,
+    segment: Segment,
+    values: &[i64],
+    salt: &SaltBytes,
+) -> Result<tacit_claim::Commitment, CoreError> {
+    let tensors: BTreeMap<TensorId, &[i64]> = system.segment(segment).map(|id| (id, values)).collect();
+    let opening = Opening(*salt.expose());
+    public_commitment(committer(engine).commit(system, segment, &tensors, &opening)?)
+}
+
+fn public_commitment(commitment: Commitment) -> Result<tacit_claim::Commitment, CoreError> {
+    tacit_claim::Commitment::new(commitment.0).map_err(CoreError::Commitment)
 }
 
 fn bad_commitment() -> CoreError {
     EngineError::new("the engine made a commitment of an unexpected form").into()
-}
-
-/// The system by which weights and records are packed: the same for every claim about the architecture.
-fn packing(architecture: &Architecture) -> Result<RelationSystem, CoreError> {
-    let hidden = Visibility::Hidden;
-    Ok(lower_inference(architecture, Inference { samples: 1, input: hidden, output: hidden })?)
-}
-
-/// The engine's commitment to one segment's tensors.
-fn segment(
-    system: &RelationSystem,
-    segment: Segment,
-    tensors: &[&[i64]],
-    salt: &SaltBytes,
-) -> Result<Commitment, CoreError> {
-    // Committing needs neither setups nor keys.
-    let engine = Halo2Engine::open(std::path::Path::new(""), SrsPolicy::NoDev);
-    let tensors: BTreeMap<TensorId, &[i64]> = system.segment(segment).zip(tensors.iter().copied()).collect();
-    Ok(engine.commit(system, segment, &tensors, &Opening(*salt.expose()))?)
-}
-
-/// The halo2 engine's commitment to a model's weights.
-pub(crate) fn weights(model: &Model, salt: &SaltBytes) -> Result<Commitment, CoreError> {
-    let tensors: Vec<&[i64]> = model.weights().tensors().iter().map(Vec::as_slice).collect();
-    segment(&packing(model.architecture())?, Segment::Weights, &tensors, salt)
-}
-
-/// The halo2 engine's commitment to an answer.
-pub(crate) fn output(
-    architecture: &Architecture,
-    output: &[i64],
-    salt: &SaltBytes,
-) -> Result<Commitment, CoreError> {
-    segment(&packing(architecture)?, Segment::Output, &[output], salt)
-}
-
-/// An engine's commitment to a record.
-pub(crate) fn input(
-    architecture: &Architecture,
-    engine: EngineId,
-    record: &[i64],
-    salt: &SaltBytes,
-) -> Result<Commitment, CoreError> {
-    match engine {
-        EngineId::Halo2 => segment(&packing(architecture)?, Segment::Input, &[record], salt),
-        EngineId::Sumcheck => Err(CoreError::not_built(engine)),
-    }
 }

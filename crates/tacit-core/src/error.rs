@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use tacit_claim::{
-    CardError, CardId, ClaimMismatch, Commitment, Context, EngineId, OpeningMismatch, RecordError,
+    CardError, CardId, ClaimMismatch, Commitment, Context, EngineId, HexError, OpeningMismatch, PointsError,
+    RecordError,
 };
 use tacit_halo2::Halo2Error;
 use tacit_model::EvaluationError;
@@ -47,9 +48,51 @@ pub enum CoreError {
         /// Bytes of the file.
         actual: u64,
     },
-    /// An engine that this build does not have, or that the card was not made for.
-    #[error("the {0} engine is not available: {1}")]
-    EngineUnavailable(EngineId, String),
+    /// An engine that the card was not made for.
+    #[error("card {} was not made for the {engine} engine, but for {}", card.short(), names(engines))]
+    OtherEngine {
+        /// The engine asked for.
+        engine: EngineId,
+        /// The card.
+        card: CardId,
+        /// Its engines.
+        engines: Vec<EngineId>,
+    },
+    /// The card was made for another version of the engine.
+    #[error(
+        "the card was made for version {actual} of the {engine} engine; this build has version {expected}"
+    )]
+    CardVersion {
+        /// The engine.
+        engine: EngineId,
+        /// Version of this build.
+        expected: u32,
+        /// Version of the card.
+        actual: u32,
+    },
+    /// The card gives its model an id that is not its own.
+    #[error("the card's model id for the {0} engine is not that of its architecture and commitment")]
+    ModelId(EngineId),
+    /// No points, and the card does not carry them itself.
+    #[error(
+        "card {0} keeps the points of its commitment and its certificate beside it, and they were not given"
+    )]
+    NoPoints(CardId),
+    /// Points of another commitment.
+    #[error("the points are not those that card {0} commits to")]
+    OtherPoints(CardId),
+    /// Another certificate than the card names.
+    #[error("the certificate is not the one that card {0} names")]
+    OtherCertificate(CardId),
+    /// The certificate does not hold: the owner may have committed to anything.
+    #[error("the certificate of card {0} does not show that its weights fit their widths ({1})")]
+    Certificate(CardId, String),
+    /// The points cannot be kept.
+    #[error(transparent)]
+    Points(#[from] PointsError),
+    /// A commitment that no claim can state.
+    #[error("the commitment to the record or the answer is too long for a claim: {0}")]
+    Commitment(HexError),
     /// No card could be made.
     #[error(transparent)]
     Card(#[from] CardError),
@@ -132,17 +175,18 @@ pub enum CoreError {
     /// The model file given does not have the committed weights.
     #[error("the model file does not have the weights that the card commits to")]
     WeightsDiffer,
+    /// An answer to check, and the claim states it openly.
+    #[error("the claim states its answer: there is nothing to open")]
+    PublicAnswer,
+    /// The answer given is not the one that the claim commits to.
+    #[error("the answer given is not the one that the claim commits to")]
+    OtherAnswer,
     /// The proof is malformed or does not prove the claim.
     #[error("{0}")]
     DoesNotHold(String),
 }
 
 impl CoreError {
-    /// The engine is not in this build.
-    pub(crate) fn not_built(engine: EngineId) -> Self {
-        Self::EngineUnavailable(engine, "this version has only the halo2 engine".to_owned())
-    }
-
     /// What it means.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
@@ -151,6 +195,8 @@ impl CoreError {
             | Self::UnexpectedInput { .. }
             | Self::UnexpectedContext { .. }
             | Self::WeightsDiffer
+            | Self::OtherAnswer
+            | Self::Certificate(..)
             | Self::DoesNotHold(_) => Outcome::DoesNotHold,
             Self::OnlyDevSetup { .. } | Self::DevSetup | Self::UnexpectedCard { .. } => Outcome::Policy,
             _ => Outcome::Unusable,
@@ -167,7 +213,23 @@ impl CoreError {
                 "use the opening.secret that was written beside the card".to_owned()
             }
             Self::WeightsDiffer => "ask the owner for the model file that the card was made with".to_owned(),
-            Self::EngineUnavailable(..) => "use --engine halo2 with a card made for it".to_owned(),
+            Self::OtherEngine { engines, .. } => match engines.first() {
+                Some(engine) => format!("use --engine {engine}, or ask the owner for a card made for both"),
+                None => return None,
+            },
+            Self::CardVersion { .. } | Self::ModelId(_) => {
+                "ask the owner for a card made with this version of tacit".to_owned()
+            }
+            Self::NoPoints(_) => "get card.points from the card's owner".to_owned(),
+            Self::OtherPoints(_) | Self::OtherCertificate(_) => {
+                "get card.points from the card's owner again: it must be the one made with this card"
+                    .to_owned()
+            }
+            Self::Certificate(..) => "do not rely on anything that is proved about this card".to_owned(),
+            Self::PublicAnswer => "leave out --answer".to_owned(),
+            Self::OtherAnswer => {
+                "ask the prover for the answer's opening that belongs to this proof".to_owned()
+            }
             Self::Exists(_) => "choose another name, or pass --force to replace it".to_owned(),
             Self::MissingSetup { k } => format!(
                 "import a ceremony file with `tacit srs import FILE.ptau --max-k {k}` (power {k} or more), or make one \
@@ -207,6 +269,10 @@ impl CoreError {
             _ => return None,
         })
     }
+}
+
+fn names(engines: &[EngineId]) -> String {
+    engines.iter().map(|e| e.name()).collect::<Vec<_>>().join(" and ")
 }
 
 impl From<Halo2Error> for CoreError {

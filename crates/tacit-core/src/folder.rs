@@ -1,14 +1,17 @@
-//! The data folder: setups and keys.
+//! The data folder: setups, keys, and which cards' certificates were checked.
 
 use std::path::{Path, PathBuf};
 
-use tacit_claim::EngineId;
+use tacit_claim::{CardId, CardPoints, EngineId};
 use tacit_halo2::Halo2Engine;
 use tacit_halo2::srs::{SrsPolicy, SrsStore};
+use tacit_relations::Engine;
+use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
 
-use crate::error::CoreError;
+use crate::files::{self, Access};
 
-/// A folder that the application chooses, with setups in `srs/` and keys in `keys/`. Need not exist yet.
+/// A folder that the application chooses, with setups in `srs/`, keys in `keys/` and marks of checked cards in
+/// `checked/`. Need not exist yet.
 #[derive(Debug, Clone)]
 pub struct DataFolder(PathBuf);
 
@@ -31,11 +34,41 @@ impl DataFolder {
         SrsStore::open(self.0.join("srs"))
     }
 
-    /// An engine that uses the setups that `policy` accepts.
-    pub(crate) fn engine(&self, engine: EngineId, policy: SrsPolicy) -> Result<Halo2Engine, CoreError> {
-        match engine {
-            EngineId::Halo2 => Ok(Halo2Engine::open(&self.0, policy)),
-            EngineId::Sumcheck => Err(CoreError::not_built(engine)),
-        }
+    /// The halo2 engine with the setups that `policy` accepts.
+    pub(crate) fn halo2(&self, policy: SrsPolicy) -> Halo2Engine {
+        Halo2Engine::open(&self.0, policy)
+    }
+
+    /// Whether [`DataFolder::mark_checked`] was called with this card and these very points, by this version.
+    pub(crate) fn is_checked(&self, card: CardId, points: &CardPoints) -> bool {
+        let mark = mark(points);
+        files::read(&self.mark_path(card), mark.len() as u64).is_ok_and(|found| *found == mark.as_bytes())
+    }
+
+    /// Remembers that the points are the card's and that its certificate was checked. A folder that cannot be written
+    /// remembers nothing: the next check is made anew.
+    pub(crate) fn mark_checked(&self, card: CardId, points: &CardPoints) {
+        let _ = files::write(&self.mark_path(card), mark(points).as_bytes(), Access::Public, true);
+    }
+
+    fn mark_path(&self, card: CardId) -> PathBuf {
+        self.0.join("checked").join(card.to_string())
+    }
+}
+
+/// What a mark says: by which code which bytes were checked.
+fn mark(points: &CardPoints) -> String {
+    let digest: String = points.file_digest().iter().map(|b| format!("{b:02x}")).collect();
+    format!(
+        "tacit-checked/1\nby {} with protocol {PROTOCOL_VERSION}\npoints {digest}\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// The engine by that name, for what needs neither setups nor keys: committing.
+pub(crate) fn committer(engine: EngineId) -> Box<dyn Engine> {
+    match engine {
+        EngineId::Halo2 => Box::new(Halo2Engine::open(Path::new(""), SrsPolicy::NoDev)),
+        EngineId::Sumcheck => Box::new(SumcheckEngine),
     }
 }

@@ -2,7 +2,7 @@
 //! half-written.
 //!
 //! ```text
-//! commit ──► Card + WeightsOpening
+//! commit ──► Card (+ CardPoints beside it) + WeightsOpening
 //! commit_input ──► InputOpening
 //! prove_inference(model, card, opening, record) ──► Bundle
 //! verify(bundle, card) ──► Verdict
@@ -19,8 +19,9 @@ mod folder;
 mod prove;
 mod statement;
 mod verify;
+mod weights;
 
-pub use commit::{CommitRequest, commit, commit_input};
+pub use commit::{CommitRequest, Committed, commit, commit_input};
 pub use error::{CoreError, Outcome};
 pub use folder::DataFolder;
 pub use prove::{ProveInference, Proved, Record, prove_inference};

@@ -2,17 +2,22 @@
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{
-    Bundle, Card, CardWeights, Claim, Context, EngineId, Inference, InputClaim, InputOpening, OutputClaim,
-    SaltBytes, WeightsClaim, WeightsOpening,
+    Bundle, Card, CardPoints, CardWeights, Claim, Context, EngineId, Inference, InputClaim, InputOpening,
+    OutputClaim, OutputOpening, SaltBytes, WeightsClaim, WeightsOpening,
 };
 use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
 use tacit_model::Model;
-use tacit_relations::{Assignment, Engine as _, Opening, Openings, Progress, Refused, Segment, trace};
+use tacit_relations::{
+    Assignment, Commitment, Engine, Opening, Openings, Progress, Refused, RelationSystem, Segment, Statement,
+    Trace, trace,
+};
+use tacit_sumcheck::SumcheckEngine;
 
-use crate::commit::{self, fresh_salt, input, public_commitment, weights};
+use crate::commit::{commit_segment, fresh_salt};
 use crate::error::CoreError;
 use crate::folder::DataFolder;
-use crate::statement::{output_tensor, statement, weights_commitment};
+use crate::statement::{Seen, assemble, lower, output_tensor};
+use crate::weights::{certified_weights, commit_weights};
 
 /// The record of a proof.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ pub struct ProveInference<'a> {
     pub model: &'a Model,
     /// Its card.
     pub card: &'a Card,
+    /// What lies beside the card; needed for the sumcheck engine where the card does not carry it itself.
+    pub points: Option<&'a CardPoints>,
     /// Opens the card's commitment; not needed where the card's weights are public.
     pub opening: Option<&'a WeightsOpening>,
     /// The record.
@@ -62,10 +69,10 @@ pub struct Proved {
     pub bundle: Bundle,
     /// The answer.
     pub output: Vec<i64>,
-    /// Opens the answer's commitment, where it is hidden.
-    pub output_salt: Option<SaltBytes>,
-    /// The setup that the proof was made under.
-    pub setup: SrsOrigin,
+    /// Opens the answer's commitment, where the answer is hidden.
+    pub output_opening: Option<OutputOpening>,
+    /// The setup that the proof was made under. `None` where the engine needs none.
+    pub setup: Option<SrsOrigin>,
 }
 
 /// Proves that the model of a card gives its answer on a record, and verifies the proof before handing it out.
@@ -79,26 +86,30 @@ pub fn prove_inference(
     progress: &dyn Progress,
 ) -> Result<Proved, CoreError> {
     let (card, model) = (request.card, request.model);
-    let committed = weights_commitment(card, request.engine)?;
-    let weights_salt = weights_salt(request)?;
-    if model.architecture().digest() != card.architecture_digest()
-        || weights(model, &weights_salt)? != committed
-    {
-        return Err(CoreError::OtherModel(card.id()));
-    }
+    let seen = Seen { input: request.reveal_input, output: !request.hide_output };
+    let system = lower(card.architecture(), seen)?;
+    let committed = {
+        let _span = tracing::info_span!("card").entered();
+        certified_weights(folder, card, request.engine, request.points, &system, progress)?
+    };
+    let weights_opening = weights_opening(request)?;
+    check_model(request, &system, &committed, &weights_opening)?;
     let record = request.record.values();
     card.check_record(record)?;
-    let output = model.run(record)?.output().to_vec();
+    let mut openings = Openings::from([(Segment::Weights, weights_opening)]);
 
-    let mut openings = Openings::from([(Segment::Weights, Opening(*weights_salt.expose()))]);
+    progress.stage("computing the trace");
+    let trace = compute(model, &system, record, request.reveal_input)?;
+    let output = trace.tensor(output_tensor(&system)?).to_vec();
+    debug_assert_eq!(model.run(record)?.output(), output.as_slice());
+
     let input = if request.reveal_input {
         InputClaim::Revealed { record: record.to_vec() }
     } else {
         let (salt, commitment) = match &request.record {
             Record::Fresh(record) => {
                 let salt = fresh_salt(rng);
-                let commitment =
-                    public_commitment(input(card.architecture(), request.engine, record, &salt)?)?;
+                let commitment = commit_segment(&system, request.engine, Segment::Input, record, &salt)?;
                 (salt, commitment)
             }
             Record::Committed(opening) => {
@@ -114,9 +125,9 @@ pub fn prove_inference(
     let output_claim = match &output_salt {
         None => OutputClaim::Public { values: output.clone() },
         Some(salt) => {
-            let commitment = commit::output(card.architecture(), &output, salt)?;
             openings.insert(Segment::Output, Opening(*salt.expose()));
-            OutputClaim::Hidden { commitment: public_commitment(commitment)? }
+            let commitment = commit_segment(&system, request.engine, Segment::Output, &output, salt)?;
+            OutputClaim::Hidden { commitment }
         }
     };
     let weights = if request.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden };
@@ -126,35 +137,82 @@ pub fn prove_inference(
         Inference { input, output: output_claim, weights },
         request.context.clone(),
     )?;
-
-    let statement = statement(&claim, card)?;
-    let weights = model.weights().tensors().to_vec();
-    let mut given = Assignment { weights, input: Vec::new(), public: Vec::new() };
-    if request.reveal_input { &mut given.public } else { &mut given.input }.push(record.to_vec());
-    progress.stage("computing the trace");
-    let trace = trace(&statement.system, &given)?;
-    debug_assert_eq!(trace.tensor(output_tensor(&statement.system)?), output.as_slice());
-
-    let engine = folder.engine(request.engine, SrsPolicy::AllowDev)?;
-    let setup = engine.setup(&statement.system)?;
-    let proof = engine.prove(&statement, &trace, &openings, rng, progress)?;
-    engine.verify(&statement, &proof, progress).map_err(|e| match e {
-        Refused::Engine(e) => CoreError::Engine(e),
-        other => CoreError::DoesNotHold(format!("the proof just made does not verify: {other}")),
-    })?;
-    Ok(Proved { bundle: Bundle::new(claim, proof)?, output, output_salt, setup })
+    let statement = assemble(&claim, system, committed)?;
+    let (proof, setup) = proof(folder, request.engine, &statement, &trace, &openings, rng, progress)?;
+    let output_opening =
+        output_salt.map(|salt| OutputOpening { claim: claim.digest(), values: output.clone(), salt });
+    Ok(Proved { bundle: Bundle::new(claim, proof)?, output, output_opening, setup })
 }
 
-/// The salt of the card's commitment under the request's engine, which the card has: from the opening, or from the card where
-/// the weights are public.
-fn weights_salt(request: &ProveInference<'_>) -> Result<SaltBytes, CoreError> {
+/// The values of every tensor.
+fn compute(model: &Model, system: &RelationSystem, record: &[i64], public: bool) -> Result<Trace, CoreError> {
+    let _span = tracing::info_span!("trace").entered();
+    let weights = model.weights().tensors().to_vec();
+    let mut given = Assignment { weights, input: Vec::new(), public: Vec::new() };
+    if public { &mut given.public } else { &mut given.input }.push(record.to_vec());
+    Ok(trace(system, &given)?)
+}
+
+/// A proof that holds, and the setup that it was made under.
+fn proof(
+    folder: &DataFolder,
+    engine: EngineId,
+    statement: &Statement,
+    trace: &Trace,
+    openings: &Openings,
+    rng: &mut dyn CryptoRngCore,
+    progress: &dyn Progress,
+) -> Result<(Vec<u8>, Option<SrsOrigin>), CoreError> {
+    let mut checked = |engine: &dyn Engine| -> Result<Vec<u8>, CoreError> {
+        let proof = {
+            let _span = tracing::info_span!("prove").entered();
+            engine.prove(statement, trace, openings, rng, progress)?
+        };
+        let _span = tracing::info_span!("verify").entered();
+        engine.verify(statement, &proof, progress).map_err(|e| match e {
+            Refused::Engine(e) => CoreError::Engine(e),
+            other => CoreError::DoesNotHold(format!("the proof just made does not verify: {other}")),
+        })?;
+        Ok(proof)
+    };
+    match engine {
+        EngineId::Sumcheck => Ok((checked(&SumcheckEngine)?, None)),
+        EngineId::Halo2 => {
+            let engine = folder.halo2(SrsPolicy::AllowDev);
+            let setup = engine.setup(&statement.system)?;
+            Ok((checked(&engine)?, Some(setup)))
+        }
+    }
+}
+
+/// What opens the card's commitment under the request's engine, which the card has: from the opening, or from the card
+/// where the weights are public.
+fn weights_opening(request: &ProveInference<'_>) -> Result<Opening, CoreError> {
     let (card, engine) = (request.card, request.engine);
-    if let Some(opening) = request.opening {
-        opening.check_against(card)?;
-        return Ok(opening.salts[&engine].clone());
-    }
-    match card.weights() {
-        CardWeights::Public { salts } => salts.get(&engine).cloned().ok_or(CoreError::NoOpening(card.id())),
-        CardWeights::Hidden => Err(CoreError::NoOpening(card.id())),
-    }
+    let salt: Option<&SaltBytes> = match (request.opening, card.weights()) {
+        (Some(opening), _) => {
+            opening.check_against(card)?;
+            opening.salts.get(&engine)
+        }
+        (None, CardWeights::Public { salts }) => salts.get(&engine),
+        (None, CardWeights::Hidden) => None,
+    };
+    salt.map(|salt| Opening(*salt.expose())).ok_or(CoreError::NoOpening(card.id()))
+}
+
+/// Keeps an owner from proving with another model than the card's by mistake. The opening names the model; without one
+/// the commitment is made again.
+fn check_model(
+    request: &ProveInference<'_>,
+    system: &RelationSystem,
+    committed: &Commitment,
+    salt: &Opening,
+) -> Result<(), CoreError> {
+    let (card, model) = (request.card, request.model);
+    let same = model.architecture().digest() == card.architecture_digest()
+        && match request.opening {
+            Some(opening) => opening.model_digest == model.digest(),
+            None => commit_weights(system, request.engine, model, salt)? == *committed,
+        };
+    if same { Ok(()) } else { Err(CoreError::OtherModel(card.id())) }
 }

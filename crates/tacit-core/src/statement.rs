@@ -2,31 +2,66 @@
 
 use std::collections::BTreeMap;
 
-use tacit_claim::{Card, Claim, ClaimKind, EngineId, Inference, InputClaim, OutputClaim};
+use tacit_claim::{Card, CardPoints, Claim, ClaimKind, Inference, InputClaim, OutputClaim};
+use tacit_model::Architecture;
 use tacit_relations::{
     Commitment, EngineError, Relation, RelationSystem, Segment, Statement, TensorId, Visibility,
     lower_inference,
 };
 
 use crate::error::CoreError;
+use crate::weights::weights_commitment;
 
-/// Rebuilds the statement that `claim` makes about the model of `card`, after checking that they fit.
+/// Rebuilds the statement that `claim` makes about the model of `card`, after checking that they fit. `points` are the
+/// card's, where it does not carry them itself and the claim's engine is sumcheck. Whether the card's certificate holds
+/// is checked by [`crate::verify`], not here.
 ///
 /// # Errors
-/// [`CoreError::Claim`] when they do not fit, [`CoreError::Lower`] when the architecture cannot be lowered.
-pub fn statement(claim: &Claim, card: &Card) -> Result<Statement, CoreError> {
+/// [`CoreError::Claim`] when they do not fit, [`CoreError::Lower`] when the architecture cannot be lowered,
+/// [`CoreError::NoPoints`] and [`CoreError::OtherPoints`] for points that are missing or another card's.
+pub fn statement(claim: &Claim, card: &Card, points: Option<&CardPoints>) -> Result<Statement, CoreError> {
     claim.check_against(card)?;
+    let weights = weights_commitment(card, claim.engine, points)?;
+    assemble(claim, lower(card.architecture(), Seen::of(claim))?, weights)
+}
+
+/// What of an inference the verifier sees.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) input: bool,
+    pub(crate) output: bool,
+}
+
+impl Seen {
+    /// Nothing: the system by which weights, records and answers are packed for every claim about the architecture.
+    pub(crate) const NOTHING: Self = Self { input: false, output: false };
+
+    pub(crate) fn of(claim: &Claim) -> Self {
+        let ClaimKind::Inference(Inference { input, output, .. }) = &claim.kind;
+        Self {
+            input: matches!(input, InputClaim::Revealed { .. }),
+            output: matches!(output, OutputClaim::Public { .. }),
+        }
+    }
+}
+
+/// The relations of one inference.
+pub(crate) fn lower(architecture: &Architecture, seen: Seen) -> Result<RelationSystem, CoreError> {
+    let _span = tracing::info_span!("lower").entered();
+    let visibility = |public: bool| if public { Visibility::Public } else { Visibility::Hidden };
+    let (input, output) = (visibility(seen.input), visibility(seen.output));
+    Ok(lower_inference(architecture, tacit_relations::Inference { samples: 1, input, output })?)
+}
+
+/// The statement of a claim that fits its card: `system` is lowered from the card as the claim has it, `weights` is the
+/// card's commitment.
+pub(crate) fn assemble(
+    claim: &Claim,
+    system: RelationSystem,
+    weights: Commitment,
+) -> Result<Statement, CoreError> {
     let ClaimKind::Inference(Inference { input, output, .. }) = &claim.kind;
-    let seen = |public: bool| if public { Visibility::Public } else { Visibility::Hidden };
-    let system = lower_inference(
-        card.architecture(),
-        tacit_relations::Inference {
-            samples: 1,
-            input: seen(matches!(input, InputClaim::Revealed { .. })),
-            output: seen(matches!(output, OutputClaim::Public { .. })),
-        },
-    )?;
-    let mut commitments = BTreeMap::from([(Segment::Weights, weights_commitment(card, claim.engine)?)]);
+    let mut commitments = BTreeMap::from([(Segment::Weights, weights)]);
     let mut public = BTreeMap::new();
     match input {
         InputClaim::Hidden { commitment } => {
@@ -45,14 +80,6 @@ pub fn statement(claim: &Claim, card: &Card) -> Result<Statement, CoreError> {
         }
     }
     Ok(Statement { system, binding: claim.digest().0, commitments, public })
-}
-
-/// The card's commitment to the weights under `engine`.
-pub(crate) fn weights_commitment(card: &Card, engine: EngineId) -> Result<Commitment, CoreError> {
-    let committed = card.commitments().get(engine).ok_or_else(|| {
-        CoreError::EngineUnavailable(engine, format!("card {} was not made for it", card.id().short()))
-    })?;
-    Ok(Commitment(committed.weights.as_bytes().to_vec()))
 }
 
 /// The record: lowering puts it first.

@@ -1,16 +1,19 @@
 //! Verification: the claim against the card, the proof against the statement that both make.
 
 use tacit_claim::{
-    Bundle, Card, CardId, CardWeights, ClaimKind, Commitment, Context, Inference, WeightsClaim,
+    Bundle, Card, CardId, CardPoints, CardWeights, Claim, ClaimKind, Commitment, Context, EngineId,
+    Inference, OutputClaim, OutputOpening, WeightsClaim,
 };
 use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
 use tacit_model::Model;
-use tacit_relations::{Engine as _, Progress, Refused, Statement};
+use tacit_relations::{Engine, Opening, Progress, Refused, RelationSystem, Segment, Statement};
+use tacit_sumcheck::SumcheckEngine;
 
-use crate::commit::weights;
+use crate::commit::commit_segment;
 use crate::error::CoreError;
 use crate::folder::DataFolder;
-use crate::statement::{statement, weights_commitment};
+use crate::statement::{Seen, assemble, lower};
+use crate::weights::{certified_weights, commit_weights};
 
 /// What the verifier insists on.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +24,8 @@ pub struct Expectations {
     pub input: Option<Commitment>,
     /// The context.
     pub context: Option<Context>,
+    /// The answer, where the claim hides it.
+    pub answer: Option<OutputOpening>,
     /// Accept proofs under the development setup, which anybody can forge.
     pub allow_dev_srs: bool,
 }
@@ -34,11 +39,13 @@ pub struct Verdict {
     pub hidden: Vec<String>,
     /// What nobody vouches for.
     pub unvouched: Vec<String>,
-    /// The setup under which it holds, read from the verifier's own folder.
-    pub setup: SrsOrigin,
+    /// The setup under which it holds, read from the verifier's own folder. `None` where the engine needs none.
+    pub setup: Option<SrsOrigin>,
 }
 
-/// Checks that `bundle` proves its claim about the model of `card`, and that the claim is the expected one.
+/// Checks that `bundle` proves its claim about the model of `card`, and that the claim is the expected one. `points` are
+/// the card's, needed where the claim's engine is sumcheck and the card does not carry them itself; the card's
+/// certificate is checked once and remembered in `folder`.
 ///
 /// # Errors
 /// [`CoreError`]; [`CoreError::outcome`] tells a claim that does not hold from an unusable file and from a refusal.
@@ -46,6 +53,7 @@ pub fn verify(
     folder: &DataFolder,
     bundle: &Bundle,
     card: &Card,
+    points: Option<&CardPoints>,
     model: Option<&Model>,
     expected: &Expectations,
     progress: &dyn Progress,
@@ -65,9 +73,28 @@ pub fn verify(
             actual: claim.context.clone(),
         });
     }
-    check_public_weights(bundle, card, model)?;
-    let statement = statement(claim, card)?;
-    let setup = check_proof(folder, &statement, bundle, expected.allow_dev_srs, progress)?;
+    let system = lower(card.architecture(), Seen::of(claim))?;
+    let weights = {
+        let _span = tracing::info_span!("card").entered();
+        certified_weights(folder, card, claim.engine, points, &system, progress)?
+    };
+    check_public_weights(claim, card, model, &system, &weights)?;
+    if let Some(answer) = &expected.answer {
+        check_answer(claim, &system, answer)?;
+    }
+    let statement = assemble(claim, system, weights)?;
+    let setup = {
+        let _span = tracing::info_span!("verify").entered();
+        match claim.engine {
+            EngineId::Sumcheck => {
+                check_proof(&SumcheckEngine, &statement, bundle, progress)?;
+                None
+            }
+            EngineId::Halo2 => {
+                Some(check_under_setups(folder, &statement, bundle, expected.allow_dev_srs, progress)?)
+            }
+        }
+    };
     let mut unvouched = claim.unvouched();
     unvouched.extend(card.unvouched());
     Ok(Verdict {
@@ -79,40 +106,71 @@ pub fn verify(
 }
 
 /// Where the weights are public, the verifier recomputes their commitment from the model file.
-fn check_public_weights(bundle: &Bundle, card: &Card, model: Option<&Model>) -> Result<(), CoreError> {
-    let ClaimKind::Inference(Inference { weights: claimed, .. }) = &bundle.claim().kind;
+fn check_public_weights(
+    claim: &Claim,
+    card: &Card,
+    model: Option<&Model>,
+    system: &RelationSystem,
+    committed: &tacit_relations::Commitment,
+) -> Result<(), CoreError> {
+    let ClaimKind::Inference(Inference { weights: claimed, .. }) = &claim.kind;
     let Some(model) = model else {
         return if *claimed == WeightsClaim::Revealed { Err(CoreError::NoModel) } else { Ok(()) };
     };
-    let engine = bundle.claim().engine;
     let CardWeights::Public { salts } = card.weights() else {
         return Err(CoreError::UncheckableModel(card.id()));
     };
-    let salt = salts.get(&engine).ok_or(CoreError::WeightsDiffer)?;
+    let salt = salts.get(&claim.engine).ok_or(CoreError::WeightsDiffer)?;
     if model.architecture().digest() != card.architecture_digest()
-        || weights(model, salt)? != weights_commitment(card, engine)?
+        || commit_weights(system, claim.engine, model, &Opening(*salt.expose()))? != *committed
     {
         return Err(CoreError::WeightsDiffer);
     }
     Ok(())
 }
 
-/// Verifies under the accepted setups, best first. A proof that holds only under a refused one is named so.
+/// Checks that `answer` opens the commitment of a claim that hides its answer.
+fn check_answer(claim: &Claim, system: &RelationSystem, answer: &OutputOpening) -> Result<(), CoreError> {
+    let ClaimKind::Inference(Inference { output, .. }) = &claim.kind;
+    let OutputClaim::Hidden { commitment } = output else { return Err(CoreError::PublicAnswer) };
+    let fits = system.segment(Segment::Output).all(|id| {
+        let spec = system.tensor(id);
+        answer.values.len() == spec.len()
+            && answer.values.iter().all(|v| (spec.bounds.0..=spec.bounds.1).contains(v))
+    });
+    let opens = || -> Result<bool, CoreError> {
+        let again = commit_segment(system, claim.engine, Segment::Output, &answer.values, &answer.salt)?;
+        Ok(again == *commitment)
+    };
+    if answer.claim == claim.digest() && fits && opens()? { Ok(()) } else { Err(CoreError::OtherAnswer) }
+}
+
+/// Verifies with an engine that is ready to.
 fn check_proof(
+    engine: &dyn Engine,
+    statement: &Statement,
+    bundle: &Bundle,
+    progress: &dyn Progress,
+) -> Result<(), CoreError> {
+    engine.verify(statement, bundle.proof(), progress).map_err(|e| match e {
+        Refused::Engine(e) => CoreError::Engine(e),
+        other => CoreError::DoesNotHold(other.to_string()),
+    })
+}
+
+/// Verifies under the accepted setups, best first. A proof that holds only under a refused one is named so.
+fn check_under_setups(
     folder: &DataFolder,
     statement: &Statement,
     bundle: &Bundle,
     allow_dev: bool,
     progress: &dyn Progress,
 ) -> Result<SrsOrigin, CoreError> {
-    let engine = folder.engine(bundle.claim().engine, SrsPolicy::NoDev)?;
+    let engine = folder.halo2(SrsPolicy::NoDev);
     let under = |policy: SrsPolicy| -> Result<SrsOrigin, CoreError> {
         let engine = engine.with_policy(policy);
         let origin = engine.setup(&statement.system)?;
-        engine.verify(statement, bundle.proof(), progress).map_err(|e| match e {
-            Refused::Engine(e) => CoreError::Engine(e),
-            other => CoreError::DoesNotHold(other.to_string()),
-        })?;
+        check_proof(&engine, statement, bundle, progress)?;
         Ok(origin)
     };
     let dev = || {

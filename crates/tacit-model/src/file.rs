@@ -1,5 +1,6 @@
 //! `MODEL.tacit`: magic, version, canonical postcard body, SHA-256 of the body. One encoding per model.
 
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -57,18 +58,96 @@ impl Weights {
     }
 }
 
+/// SHA-256 of what a model file holds, architecture and weights. Whoever knows it can confirm a guess of the weights, so
+/// it is a secret like them, and never printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ModelDigest(pub [u8; 32]);
+
+impl std::fmt::Debug for ModelDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ModelDigest(hidden)")
+    }
+}
+
 /// A quantised model: the public architecture and the hidden weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     architecture: Architecture,
     weights: Weights,
+    digest: ModelDigest,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Body {
     architecture: Architecture,
     weights: Weights,
 }
+
+/// The same for writing, without a copy of the weights.
+#[derive(Serialize)]
+struct BodyRef<'a> {
+    architecture: &'a Architecture,
+    weights: &'a Weights,
+}
+
+/// Hashes an encoding as it is made.
+struct Hashing {
+    hash: Sha256,
+    buffer: Vec<u8>,
+}
+
+impl Hashing {
+    const CHUNK: usize = 1 << 13;
+
+    fn digest(body: &BodyRef<'_>) -> ModelDigest {
+        let flavor = Self { hash: Sha256::new(), buffer: Vec::with_capacity(Self::CHUNK) };
+        postcard::serialize_with_flavor(body, flavor).expect(WRITABLE)
+    }
+
+    fn flush(&mut self) {
+        self.hash.update(&self.buffer);
+        self.buffer.zeroize();
+    }
+}
+
+impl Flavor for Hashing {
+    type Output = ModelDigest;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        if self.buffer.len() == Self::CHUNK {
+            self.flush();
+        }
+        self.buffer.push(byte);
+        Ok(())
+    }
+
+    fn finalize(mut self) -> postcard::Result<ModelDigest> {
+        self.flush();
+        Ok(ModelDigest(self.hash.finalize().into()))
+    }
+}
+
+/// Compares an encoding with what is left of `0` as it is made.
+struct Comparing<'a>(&'a [u8]);
+
+impl Flavor for Comparing<'_> {
+    type Output = bool;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.0.is_empty())
+    }
+}
+
+const WRITABLE: &str = "a model holds no map and no float: postcard writes it";
 
 impl Model {
     /// Joins an architecture and weights after checking both.
@@ -78,7 +157,8 @@ impl Model {
     pub fn new(architecture: Architecture, tensors: Vec<Vec<i64>>) -> Result<Self, ModelFileError> {
         architecture.validate()?;
         let weights = Weights::new(&architecture, tensors)?;
-        Ok(Self { architecture, weights })
+        let digest = Hashing::digest(&BodyRef { architecture: &architecture, weights: &weights });
+        Ok(Self { architecture, weights, digest })
     }
 
     /// The public half.
@@ -93,6 +173,12 @@ impl Model {
         &self.weights
     }
 
+    /// Tells this model from any other. Secret, like the weights.
+    #[must_use]
+    pub fn digest(&self) -> ModelDigest {
+        self.digest
+    }
+
     /// Runs the model on one record of schema integers.
     ///
     /// # Errors
@@ -104,14 +190,16 @@ impl Model {
     /// The file's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let body = Body { architecture: self.architecture.clone(), weights: self.weights.clone() };
-        let body = postcard::to_stdvec(&body).expect("a model holds no map and no float: postcard writes it");
-        let mut out = Vec::with_capacity(body.len() + 42);
+        // Most weights take a byte or two.
+        let mut out = Vec::with_capacity(2 * self.architecture.weight_count() + 4096);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
-        out.extend_from_slice(&Sha256::digest(&body));
-        out.extend_from_slice(&body);
-        out
+        out.extend_from_slice(&self.digest.0);
+        postcard::to_extend(&self.body(), out).expect(WRITABLE)
+    }
+
+    fn body(&self) -> BodyRef<'_> {
+        BodyRef { architecture: &self.architecture, weights: &self.weights }
     }
 
     /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
@@ -132,14 +220,15 @@ impl Model {
         if Sha256::digest(body).as_slice() != checksum {
             return Err(E::Checksum);
         }
-        let decoded: Body = postcard::from_bytes(body).map_err(|e| E::Body(e.to_string()))?;
-        let model = Self { architecture: decoded.architecture, weights: decoded.weights };
+        let Body { architecture, weights } =
+            postcard::from_bytes(body).map_err(|e| E::Body(e.to_string()))?;
+        let model = Self { architecture, weights, digest: ModelDigest(*checksum) };
         model.architecture.validate()?;
         model.weights.check(&model.architecture)?;
-        if model.to_bytes() != bytes {
-            return Err(E::NotCanonical);
+        match postcard::serialize_with_flavor(&model.body(), Comparing(body)) {
+            Ok(true) => Ok(model),
+            _ => Err(E::NotCanonical),
         }
-        Ok(model)
     }
 }
 
@@ -194,6 +283,31 @@ mod tests {
         let mut long = bytes;
         long.push(0);
         assert!(Model::from_bytes(&long).is_err());
+    }
+
+    #[test]
+    fn one_digest_however_the_model_came() {
+        let model = small_mlp(1);
+        let read = Model::from_bytes(&model.to_bytes()).unwrap();
+        assert_eq!(read.digest(), model.digest());
+        assert_eq!(model.digest().0.as_slice(), Sha256::digest(&model.to_bytes()[42..]).as_slice());
+        assert_ne!(small_mlp(2).digest(), model.digest());
+    }
+
+    /// A file with a valid checksum around an arbitrary body.
+    #[test]
+    fn the_body_has_one_encoding() {
+        let bytes = small_mlp(1).to_bytes();
+        let frame = |body: &[u8]| [&bytes[..10], &Sha256::digest(body), body].concat();
+        assert_eq!(frame(&bytes[42..]), bytes);
+        assert_eq!(
+            Model::from_bytes(&frame(&[&bytes[42..], &[0]].concat())),
+            Err(ModelFileError::NotCanonical)
+        );
+        // The last weight in one byte more: 0x80 carries on.
+        let (last, rest) = bytes[42..].split_last().unwrap();
+        let overlong = [rest, &[last | 0x80, 0]].concat();
+        assert_eq!(Model::from_bytes(&frame(&overlong)), Err(ModelFileError::NotCanonical));
     }
 
     #[test]

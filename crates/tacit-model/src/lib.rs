@@ -23,6 +23,6 @@ pub use architecture::{
 };
 pub use decimal::{DecimalError, format_decimal, parse_decimal};
 pub use evaluate::{Evaluation, EvaluationError, broadcast_index, evaluate};
-pub use file::{Model, ModelFileError, Weights};
+pub use file::{Model, ModelDigest, ModelFileError, Weights};
 pub use fixed::{requantise, round_half_up_shift, signed_width};
 pub use schema::{Class, Feature, Schema, SchemaError};

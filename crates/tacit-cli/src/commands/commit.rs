@@ -1,16 +1,18 @@
 //! `tacit commit`
 
 use std::path::Path;
+use std::time::Instant;
 
 use rand_core::{OsRng, RngCore as _};
 use serde_json::Value;
-use tacit_claim::{CardName, EngineId, OwnerKey};
+use tacit_claim::{CardName, CardPoints, EngineId, OwnerKey};
 use tacit_core::files::{self, Access};
-use tacit_core::{CommitRequest, commit};
+use tacit_core::{CommitRequest, Committed, commit};
 use zeroize::Zeroizing;
 
 use crate::args::{Commit, EngineChoice};
 use crate::failure::Failure;
+use crate::home::data_folder;
 use crate::load;
 use crate::progress::Spinner;
 use crate::report::{BOLD, Report, plain};
@@ -19,14 +21,17 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
     let force = args.force.force;
     let [card_path, opening_path, key_path] =
         ["card.json", "opening.secret", "owner.key"].map(|name| args.output.join(name));
-    files::check_absent(&card_path, force)?;
-    files::check_absent(&opening_path, force)?;
+    let points_path = load::points_path(&card_path);
+    for path in [&card_path, &opening_path, &points_path] {
+        files::check_absent(path, force)?;
+    }
     let (key, new_key) = identity(args, &key_path)?;
     let model = load::model(&args.model)?;
     let spinner = Spinner::new("committing");
     let engines: &[EngineId] = match args.engine {
-        EngineChoice::Halo2 | EngineChoice::All => &[EngineId::Halo2],
         EngineChoice::Sumcheck => &[EngineId::Sumcheck],
+        EngineChoice::Halo2 => &[EngineId::Halo2],
+        EngineChoice::All => &EngineId::ALL,
     };
     let request = CommitRequest {
         model: &model,
@@ -36,8 +41,10 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
         public_weights: args.public_weights,
         quantisation: None,
     };
-    let (card, opening) = commit(&request, &mut OsRng)?;
+    let start = Instant::now();
+    let Committed { card, points, opening } = commit(&data_folder()?, &request, &mut OsRng, &spinner)?;
     drop(spinner);
+    let seconds = start.elapsed().as_secs_f64();
 
     // The card last: where it is, the rest is.
     let mut written = Vec::new();
@@ -51,8 +58,13 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
     };
     let key_written =
         if new_key { write(&key_path, key.to_text().as_bytes(), Access::Secret) } else { Ok(()) };
+    let points_bytes = points.as_ref().map(CardPoints::to_bytes);
     let all = key_written
         .and_then(|()| write(&opening_path, &opening.to_bytes(), Access::Secret))
+        .and_then(|()| match &points_bytes {
+            Some(bytes) => write(&points_path, bytes, Access::Public),
+            None => Ok(()),
+        })
         .and_then(|()| write(&card_path, card.to_json(), Access::Public));
     if let Err(e) = all {
         for path in &written {
@@ -60,6 +72,11 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
             let _ = std::fs::remove_file(path);
         }
         return Err(e.into());
+    }
+
+    if points.is_none() && force {
+        // Those of the card that was replaced.
+        let _ = std::fs::remove_file(&points_path);
     }
 
     let mut report = Report::default();
@@ -73,7 +90,11 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
     let hidden =
         if args.public_weights { "public: whoever has the model file can check it" } else { "hidden" };
     report.field("weights are", hidden);
-    report.field("for everybody", card_path.display().to_string());
+    let everybody = match &points {
+        Some(_) => format!("{} and {}, together", card_path.display(), points_path.display()),
+        None => card_path.display().to_string(),
+    };
+    report.field("for everybody", everybody);
     report.field("never give away", opening_path.display().to_string());
     let key_file = if new_key { Some(&key_path) } else { None };
     match (key_file, &args.key) {
@@ -83,6 +104,9 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
     }
     report.set("card_id", card.id().to_string());
     report.set("card", card_path.display().to_string());
+    report.set("points", points.as_ref().map(|_| points_path.display().to_string()));
+    report.set("points_bytes", points_bytes.as_ref().map(Vec::len));
+    report.set("seconds", seconds);
     report.set("opening", opening_path.display().to_string());
     report.set("key", args.key.as_ref().unwrap_or(&key_path).display().to_string());
     report.set("key_created", new_key);

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tacit_claim::{
-    Bundle, Card, ClaimKind, FileKind, Inference, InputClaim, OutputClaim, WeightsClaim, sniff,
+    Bundle, Card, CardPoints, ClaimKind, EngineId, FileKind, Inference, InputClaim, OutputClaim,
+    WeightsClaim, sniff,
 };
 use tacit_core::files;
 use tacit_core::srs::file::read_verifier;
@@ -38,12 +39,14 @@ pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
             reveals(&mut report, "everything about the model, weights included: for its owner only");
         }
         FileKind::Card => card(&mut report, &load::card(path)?),
+        FileKind::CardPoints => card_points(&mut report, &bytes, path)?,
         FileKind::Proof => {
             let card = args.card.as_deref().map(load::card).transpose()?;
             proof(&mut report, &load::proof(path).map_err(|f| f.code(2))?, card.as_ref())?;
         }
         FileKind::WeightsOpening => weights_opening(&mut report, path)?,
         FileKind::InputOpening => input_opening(&mut report, path)?,
+        FileKind::OutputOpening => output_opening(&mut report, path)?,
         FileKind::OwnerKey => {
             let key = load::owner_key(path)?.public();
             report.field("fingerprint", key.fingerprint().to_string());
@@ -65,7 +68,7 @@ pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
         FileKind::Onnx => onnx(&mut report, &bytes, path)?,
         FileKind::Unknown => {
             return Err(Failure::new(format!("{} is none of tacit's files", path.display())).advise(
-                "inspect takes models, cards, proofs, openings, keys, schemas, setups and ONNX models",
+                "inspect takes models, cards and their points, proofs, openings, keys, schemas, setups and ONNX models",
             ));
         }
     }
@@ -80,15 +83,25 @@ fn reveals(report: &mut Report, what: &str) {
 /// What every claim about a model leaks, whatever is hidden.
 const LEAKS: &str = "the architecture, widths, shifts and ranges; the size of a proof and the time it took; whoever may \
      query the model freely can learn it from its answers";
-/// What a halo2 proof rests on.
-const RESTS_ON: &str =
-    "discrete logarithms in BN254 (about 100 bits) and on a setup whose secret nobody kept";
+/// What a proof rests on.
+const fn rests_on(engine: EngineId) -> &'static str {
+    match engine {
+        EngineId::Sumcheck => "discrete logarithms in Grumpkin (about 126 bits); no setup",
+        EngineId::Halo2 => {
+            "discrete logarithms in BN254 (about 100 bits) and on a setup whose secret nobody kept"
+        }
+    }
+}
 
-fn leaks(report: &mut Report) {
+fn leaks(report: &mut Report, engines: impl Iterator<Item = EngineId>) {
     report.field("leaks in any case", LEAKS);
-    report.field("soundness rests on", RESTS_ON);
+    let mut reasons = serde_json::Map::new();
+    for engine in engines {
+        report.field("soundness rests on", format!("{} ({engine})", rests_on(engine)));
+        reasons.insert(engine.to_string(), rests_on(engine).into());
+    }
     report.set("leaks", LEAKS);
-    report.set("rests_on", RESTS_ON);
+    report.set("rests_on", reasons);
 }
 
 /// Steps and features, as tables.
@@ -170,9 +183,21 @@ fn card(report: &mut Report, card: &Card) {
         commitments.insert(c.engine.to_string(), entry);
     }
     if commitments.len() > 1 {
+        report.field("same model", "the two ids name the same weights on the owner's signed word alone");
         report.note(
-            "that the engines' commitments hold the same weights is the owner's signed word, not proved",
+            "that the commitments of both engines hold the same weights is the owner's word, not proved: a proof says \
+             something of the model id of its own engine, and nothing of the other",
         );
+    }
+    if let Some(sumcheck) = &card.commitments().sumcheck {
+        let certificate = sumcheck.parameters.certificate;
+        let place = match card.inline_points() {
+            Some(points) => format!("in the card, {} bytes", points.certificate().len()),
+            None => "in card.points beside the card".to_owned(),
+        };
+        report.field("weights' certificate", format!("{certificate} ({place}; `tacit verify` checks it)"));
+        report.set("certificate", certificate.to_string());
+        report.set("points_in_card", card.inline_points().is_some());
     }
     if let Some(q) = card.quantisation() {
         for (label, a) in [("float accuracy", q.float_accuracy), ("quantised accuracy", q.quantised_accuracy)]
@@ -197,7 +222,23 @@ fn card(report: &mut Report, card: &Card) {
         "the architecture; of the weights nothing but how many there are"
     };
     reveals(report, weights);
-    leaks(report);
+    leaks(report, card.commitments().engines());
+}
+
+fn card_points(report: &mut Report, bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    let points = CardPoints::from_bytes(bytes).map_err(|e| {
+        Failure::new(format!("{}: {e}", path.display())).advise("get the file from the card's owner again")
+    })?;
+    let count = points.points().len() / 32;
+    report.field("points", format!("{count} (the sumcheck engine's commitment to the weights)"));
+    report.field("certificate", format!("{} bytes", points.certificate().len()));
+    report.field("its SHA-256", points.certificate_digest().to_string());
+    report.note("it belongs beside the card that names this certificate; `tacit verify` checks both");
+    report.set("points", count);
+    report.set("certificate", points.certificate_digest().to_string());
+    report.set("certificate_bytes", points.certificate().len());
+    reveals(report, "of the weights nothing but how many there are");
+    Ok(())
 }
 
 fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<(), Failure> {
@@ -249,7 +290,7 @@ fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<()
     }
     let what = revealed.join(", ");
     reveals(report, &what);
-    leaks(report);
+    leaks(report, std::iter::once(claim.engine));
     Ok(())
 }
 
@@ -292,6 +333,16 @@ fn input_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {
     report.set("values", opening.record.len());
     report.set("commitments", commitments);
     reveals(report, "the whole record: for its subject and the prover only");
+    Ok(())
+}
+
+fn output_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {
+    let opening = load::output_opening(path)?;
+    report.field("of claim", opening.claim.to_string());
+    report.field("answer", format!("{} (not shown)", count(opening.values.len(), "value")));
+    report.set("claim_digest", opening.claim.to_string());
+    report.set("values", opening.values.len());
+    reveals(report, "the answer that the claim hides: for those who may know it");
     Ok(())
 }
 

@@ -1,17 +1,20 @@
 //! `tacit prove`
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rand_core::OsRng;
 use serde_json::{Value, json};
-use tacit_claim::{Card, output_text, probabilities};
+use tacit_claim::{Card, EngineId, output_text, probabilities};
 use tacit_core::files::{self, Access};
+use tacit_core::srs::SrsOrigin;
 use tacit_core::{Proved, Record, prove_inference};
 
 use crate::args::{Hidden, Prove, ProveInference, Revealed};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
+use crate::profile::Profile;
 use crate::progress::Spinner;
 use crate::report::{BOLD, PLAIN, Report, plain};
 
@@ -25,18 +28,34 @@ pub(crate) fn run(args: &Prove) -> Result<Report, Failure> {
 
 fn inference(args: &ProveInference) -> Result<Report, Failure> {
     files::check_absent(&args.output, args.force.force)?;
+    let answer_path = args.hide.contains(&Hidden::Output).then(|| answer_path(&args.output));
+    if let Some(path) = &answer_path {
+        files::check_absent(path, args.force.force)?;
+    }
+    let profile = args.profile.then(Profile::start);
+    let reading = tracing::info_span!("read the files").entered();
     let mut report = Report::default();
     let model = load::model(&args.model)?;
     let opening = args.opening.as_deref().map(load::opening).transpose()?;
-    let card = match (&args.card, &args.opening) {
-        (Some(path), _) => load::card(path)?,
-        (None, Some(opening)) => load::card(&opening.with_file_name("card.json")).map_err(|e| {
-            e.advise("the card is expected beside the opening; name it with --card if it lies elsewhere")
-        })?,
+    let (card_path, card) = match (&args.card, &args.opening) {
+        (Some(path), _) => (path.clone(), load::card(path)?),
+        (None, Some(opening)) => {
+            let path = opening.with_file_name("card.json");
+            let card = load::card(&path).map_err(|e| {
+                e.advise("the card is expected beside the opening; name it with --card if it lies elsewhere")
+            })?;
+            (path, card)
+        }
         (None, None) => {
             return Err(Failure::new("neither a card nor an opening was given")
                 .advise("pass --opening, or --card for a card with public weights"));
         }
+    };
+    // The engines of a card are listed with sumcheck first.
+    let engine = args.engine.or(card.commitments().engines().next()).unwrap_or(EngineId::Sumcheck);
+    let points = match engine {
+        EngineId::Sumcheck => load::points(&card_path, &card)?,
+        EngineId::Halo2 => None,
     };
     let committed = args.input_opening.as_deref().map(load::input_opening).transpose()?;
     let record = match (&committed, &args.input) {
@@ -49,6 +68,7 @@ fn inference(args: &ProveInference) -> Result<Report, Failure> {
         }
     };
     let folder = data_folder()?;
+    drop(reading);
     let spinner = Spinner::new("proving");
     let start = Instant::now();
     let proved = prove_inference(
@@ -56,9 +76,10 @@ fn inference(args: &ProveInference) -> Result<Report, Failure> {
         &tacit_core::ProveInference {
             model: &model,
             card: &card,
+            points: points.as_ref(),
             opening: opening.as_ref(),
             record,
-            engine: args.engine,
+            engine,
             reveal_input: args.reveal.contains(&Revealed::Input),
             reveal_weights: args.reveal.contains(&Revealed::Weights),
             hide_output: args.hide.contains(&Hidden::Output),
@@ -70,9 +91,35 @@ fn inference(args: &ProveInference) -> Result<Report, Failure> {
     drop(spinner);
     let seconds = start.elapsed().as_secs_f64();
     let bytes = proved.bundle.to_bytes();
-    files::write(&args.output, &bytes, Access::Public, args.force.force)?;
+    {
+        let _span = tracing::info_span!("write the proof").entered();
+        // The proof last: where it is, what opens its answer is.
+        if let (Some(path), Some(opening)) = (&answer_path, &proved.output_opening) {
+            files::write(path, &opening.to_bytes(), Access::Secret, args.force.force)?;
+        }
+        files::write(&args.output, &bytes, Access::Public, args.force.force).inspect_err(|_| {
+            if let Some(path) = answer_path.as_ref().filter(|_| !args.force.force) {
+                let _ = std::fs::remove_file(path);
+            }
+        })?;
+    }
     describe(&mut report, args, &card, &proved, bytes.len(), seconds)?;
+    if let Some(path) = answer_path {
+        report.field("opens the answer", format!("{} (secret)", path.display()));
+        report.note("show which answer it is with `tacit verify --answer`, to those who may know it");
+        report.set("answer_opening", path.display().to_string());
+    }
+    if let Some(profile) = profile {
+        profile.tell(&mut report);
+    }
     Ok(report)
+}
+
+/// Where what opens the answer of a proof lies.
+fn answer_path(proof: &Path) -> PathBuf {
+    let mut name = proof.as_os_str().to_owned();
+    name.push(".answer.secret");
+    name.into()
 }
 
 fn describe(
@@ -92,14 +139,10 @@ fn describe(
     if let Some(input) = claim.input_commitment() {
         report.field("record committed to as", input.to_string());
     }
-    report.field("setup", proved.setup.to_string());
+    report.field("engine", claim.engine.name());
+    report.field("setup", setup_text(proved.setup.as_ref()));
     report.field("proof", format!("{} ({bytes} bytes, {seconds:.2} s)", args.output.display()));
-    if proved.output_salt.is_some() {
-        report.warn(
-            "the answer's opening is not kept: in this version nobody can later show which answer the proof commits to",
-        );
-    }
-    if proved.setup.is_unsafe_dev() {
+    if proved.setup.is_some_and(|s| s.is_unsafe_dev()) {
         report.warn(
             "made under the UNSAFE development setup: anybody can forge such proofs, and verifiers refuse them without \
              --allow-dev-srs",
@@ -125,11 +168,16 @@ fn describe(
     report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
     report.set("hidden", hidden);
     report.set("output", output);
-    report.set("setup", setup_json(&proved.setup));
+    report.set("setup", setup_json(proved.setup.as_ref()));
     Ok(())
 }
 
-/// A setup as scripts see it.
-pub(crate) fn setup_json(setup: &tacit_core::srs::SrsOrigin) -> Value {
-    json!({ "origin": setup.to_string(), "unsafe_dev": setup.is_unsafe_dev() })
+/// A setup as people see it.
+pub(crate) fn setup_text(setup: Option<&SrsOrigin>) -> String {
+    setup.map_or_else(|| "none is needed".to_owned(), ToString::to_string)
+}
+
+/// A setup as scripts see it; `null` where the engine needs none.
+pub(crate) fn setup_json(setup: Option<&SrsOrigin>) -> Value {
+    setup.map_or(Value::Null, |s| json!({ "origin": s.to_string(), "unsafe_dev": s.is_unsafe_dev() }))
 }

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use tacit_claim::{ClaimKind, Inference, InputClaim, OutputClaim};
+use tacit_claim::{ClaimKind, EngineId, Inference, InputClaim, OutputClaim, answer_text};
 use tacit_core::{Expectations, verify};
 
 use crate::args::Verify;
-use crate::commands::prove::setup_json;
+use crate::commands::prove::{setup_json, setup_text};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
@@ -17,16 +17,22 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     let card = load::card(&args.card)?;
     let model = args.model.as_deref().map(load::model).transpose()?;
     let bundle = load::proof(&args.proof)?;
+    let points = match bundle.claim().engine {
+        EngineId::Sumcheck => load::points(&args.card, &card)?,
+        EngineId::Halo2 => None,
+    };
+    let answer = args.answer.as_deref().map(load::output_opening).transpose()?;
     let folder = data_folder()?;
     let expected = Expectations {
         card: args.expect_card,
         input: args.expect_input.clone(),
         context: args.context.clone(),
+        answer: answer.clone(),
         allow_dev_srs: args.allow_dev_srs,
     };
     let spinner = Spinner::new("verifying");
     let start = Instant::now();
-    let verdict = verify(&folder, &bundle, &card, model.as_ref(), &expected, &spinner)?;
+    let verdict = verify(&folder, &bundle, &card, points.as_ref(), model.as_ref(), &expected, &spinner)?;
     drop(spinner);
     let seconds = start.elapsed().as_secs_f64();
 
@@ -37,9 +43,12 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     let hidden = if verdict.hidden.is_empty() { "nothing".to_owned() } else { verdict.hidden.join(", ") };
     report.field("stays hidden", hidden);
     report.field("not vouched for", verdict.unvouched.join("; "));
-    report.field("setup", verdict.setup.to_string());
+    if let Some(answer) = &answer {
+        report.field("the hidden answer is", answer_text(card.architecture(), &answer.values));
+    }
+    report.field("setup", setup_text(verdict.setup.as_ref()));
     report.field("verified in", format!("{:.0} ms", seconds * 1000.0));
-    if verdict.setup.is_unsafe_dev() {
+    if verdict.setup.is_some_and(|s| s.is_unsafe_dev()) {
         report.warn("UNSAFE DEVELOPMENT SETUP: anybody can forge such a proof; it proves nothing to anybody");
     }
     if let Some(commitment) = claim.input_commitment() {
@@ -67,14 +76,15 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     report.set("record", record);
     let commitment = if let OutputClaim::Hidden { commitment } = output { Some(commitment) } else { None };
     report.set("output_commitment", commitment.map(ToString::to_string));
-    report.set("output_values", claim.output_values().map(<[i64]>::to_vec));
+    let values = claim.output_values().or(answer.as_ref().map(|a| a.values.as_slice()));
+    report.set("output_values", values.map(<[i64]>::to_vec));
     let architecture = card.architecture();
-    let class = claim.output_values().and_then(|v| architecture.predicted_class(v));
+    let class = values.and_then(|v| architecture.predicted_class(v));
     let class = class.and_then(|i| architecture.schema.classes.get(i));
     report.set("class", class.map(|c| crate::report::plain(&c.name)));
     report.set("hidden", verdict.hidden);
     report.set("not_vouched_for", verdict.unvouched);
-    report.set("setup", setup_json(&verdict.setup));
+    report.set("setup", setup_json(verdict.setup.as_ref()));
     report.set("seconds", seconds);
     Ok(report)
 }

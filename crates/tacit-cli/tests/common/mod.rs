@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use tacit_claim::{Card, OwnerKey, UnsignedCard, WeightsOpening};
 use tempfile::TempDir;
 
 /// A file of the repository.
@@ -142,19 +143,50 @@ impl Run {
     }
 }
 
-/// `diagnosis.tacit` and `card/` in a new place.
-pub(crate) fn committed() -> Place {
+/// Runs each of the functions named with each engine, as tests of their own.
+macro_rules! with_every_engine {
+    ($($test:ident),* $(,)?) => {
+        mod sumcheck {
+            $(#[test] fn $test() { super::$test("sumcheck") })*
+        }
+        mod halo2 {
+            $(#[test] fn $test() { super::$test("halo2") })*
+        }
+    };
+}
+pub(crate) use with_every_engine;
+
+/// `diagnosis.tacit` in a new place.
+pub(crate) fn quantised() -> Place {
     let place = Place::new();
     let holes = [&*onnx(), &*data("train.csv"), &*data("schema.json")];
     place.tacit("quantize {} --data {} --labels diagnosis --schema {} -o diagnosis.tacit", &holes).ok();
-    place.tacit("commit diagnosis.tacit -o card", &[]).ok();
     place
 }
 
-/// The same with a development setup, `record.secret` (test record 0) and `answer.proof` for `request-1`.
-pub(crate) fn proved() -> Place {
-    let place = committed();
-    place.tacit("srs unsafe-dev --k 10", &[]).ok();
+/// `diagnosis.tacit` and `card/` in a new place.
+pub(crate) fn committed(engine: &str) -> Place {
+    let place = quantised();
+    place.tacit("commit diagnosis.tacit -o card --engine {}", &[engine]).ok();
+    place
+}
+
+/// What the engine needs before it can work in a new place.
+pub(crate) fn prepare(place: &Place, engine: &str) {
+    if engine == "halo2" {
+        place.tacit("srs unsafe-dev --k 10", &[]).ok();
+    }
+}
+
+/// The flags without which a good proof by the engine is refused here.
+pub(crate) fn flags(engine: &str) -> &'static str {
+    if engine == "halo2" { " --allow-dev-srs" } else { "" }
+}
+
+/// `committed` with `record.secret` (test record 0) and `answer.proof` for `request-1`.
+pub(crate) fn proved(engine: &str) -> Place {
+    let place = committed(engine);
+    prepare(&place, engine);
     place
         .tacit("commit-input --card card/card.json --input {} --row 0 -o record.secret", &[&data("test.csv")])
         .ok();
@@ -168,11 +200,35 @@ pub(crate) fn proved() -> Place {
     place
 }
 
-/// A place with only what a verifier has: card, proof and the development setup.
-pub(crate) fn verifier(of: &Place) -> Place {
+/// A place with only what a verifier has: card, proof and, where the engine needs one, a setup.
+pub(crate) fn verifier(of: &Place, engine: &str) -> Place {
     let place = Place::new();
     place.take(of, "card/card.json", "card.json");
     place.take(of, "answer.proof", "answer.proof");
-    place.tacit("srs unsafe-dev --k 10", &[]).ok();
+    prepare(&place, engine);
     place
+}
+
+/// The committed place, its sumcheck card signed anew without the points and the certificate, which lie beside it as
+/// those of a large model do.
+pub(crate) fn points_beside(place: &Place) {
+    let card = Card::from_json(&place.read("card/card.json")).unwrap();
+    let key = OwnerKey::from_text(&place.read("card/owner.key")).unwrap();
+    let points = card.inline_points().unwrap().clone();
+    let mut commitments = card.commitments().clone();
+    commitments.sumcheck.as_mut().unwrap().parameters.points = None;
+    let content = UnsignedCard {
+        name: card.name().clone(),
+        architecture: card.architecture().clone(),
+        weights: card.weights().clone(),
+        commitments,
+        policy: card.policy(),
+        quantisation: card.quantisation(),
+    };
+    let card = Card::sign(content, &key).unwrap();
+    let mut opening = WeightsOpening::from_bytes(&place.read("card/opening.secret")).unwrap();
+    opening.card_id = card.id();
+    place.write("card/card.json", card.to_json());
+    place.write("card/card.points", points.to_bytes());
+    place.write("card/opening.secret", &*opening.to_bytes());
 }

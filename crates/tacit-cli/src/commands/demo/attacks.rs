@@ -3,10 +3,10 @@
 use rand_core::OsRng;
 use serde_json::json;
 use tacit_claim::{Bundle, ClaimKind, Context, EngineId, InputClaim};
-use tacit_core::{CoreError, Expectations, Outcome, Verdict, commit_input};
+use tacit_core::{CoreError, Expectations, Outcome, Proved, Verdict, commit_input};
 
 use super::Teller;
-use super::forging::{Trick, copied_card, doctored, edited, set_output, unchecked_proof};
+use super::forging::{Trick, copied_card, doctored, edited, set_output, spoil_certificate, unchecked_proof};
 use super::medical::Scene;
 use crate::failure::Failure;
 use crate::report::{BAD, GOOD, Item, PLAIN};
@@ -49,14 +49,18 @@ impl Round<'_> {
     }
 }
 
-/// Runs all of them.
-pub(super) fn run(scene: &Scene, teller: &Teller) -> Result<Vec<Attempt>, Failure> {
-    let mut round = Round { teller, attempts: Vec::new() };
-    // A verifier that pins nothing, so that the proof itself has to resist.
-    let trusting = Expectations { allow_dev_srs: true, ..Expectations::default() };
-    let (card, own) = (&scene.card, &scene.proved.bundle);
+/// A verifier that pins nothing, so that the proof itself has to resist.
+fn trusting() -> Expectations {
+    Expectations { allow_dev_srs: true, ..Expectations::default() }
+}
 
-    let doctored = doctored(&scene.model, &scene.proved.output)?;
+/// Attempts to pass the good proof off as another, with what everybody can see.
+pub(super) fn on_the_claim(scene: &Scene, proved: &Proved, teller: &Teller) -> Result<Vec<Attempt>, Failure> {
+    let mut round = Round { teller, attempts: Vec::new() };
+    let trusting = trusting();
+    let (card, own) = (&scene.card, &proved.bundle);
+
+    let doctored = doctored(&scene.model, &proved.output)?;
     let other_answer = doctored.run(&scene.record.record).map_err(CoreError::from)?.output().to_vec();
     let forged = edited(own, |claim| set_output(claim, &other_answer))?;
     round.tried(
@@ -64,7 +68,7 @@ pub(super) fn run(scene: &Scene, teller: &Teller) -> Result<Vec<Attempt>, Failur
         scene.verify(&forged, card, &trusting),
     );
 
-    let copied = copied_card(card)?;
+    let copied = copied_card(card, |_| ())?;
     round.tried(
         "somebody signs a copy of the card and shows the proof as their own",
         scene.verify(own, &copied, &trusting),
@@ -72,8 +76,15 @@ pub(super) fn run(scene: &Scene, teller: &Teller) -> Result<Vec<Attempt>, Failur
     let lifted = edited(own, |claim| claim.card_id = copied.id())?;
     round.tried("... and rewrites the claim to name that card", scene.verify(&lifted, &copied, &trusting));
 
+    let uncertified = copied_card(card, spoil_certificate)?;
+    let lifted = edited(own, |claim| claim.card_id = uncertified.id())?;
+    round.tried(
+        "... with a certificate of the weights that has one bit changed",
+        scene.verify(&lifted, &uncertified, &trusting),
+    );
+
     let other = commit_input(card, scene.record.record.clone(), &mut OsRng)?;
-    let commitment = other.commitments.get(&EngineId::Halo2).map(|c| c.commitment.clone());
+    let commitment = other.commitments.get(&own.claim().engine).map(|c| c.commitment.clone());
     let expected = Expectations { input: commitment.clone(), ..trusting.clone() };
     round.tried(
         "the proof is shown to somebody who committed to a record",
@@ -98,6 +109,16 @@ pub(super) fn run(scene: &Scene, teller: &Teller) -> Result<Vec<Attempt>, Failur
 
     round.tried("one bit of the proof is flipped, at five places", flipped(scene, own, &trusting));
 
+    Ok(round.attempts)
+}
+
+/// Attempts of a prover that holds every secret and writes its own program, by the halo2 engine.
+pub(super) fn by_a_prover(scene: &Scene, proved: &Proved, teller: &Teller) -> Result<Vec<Attempt>, Failure> {
+    let mut round = Round { teller, attempts: Vec::new() };
+    let trusting = trusting();
+    let (card, own) = (&scene.card, &proved.bundle);
+    let doctored = doctored(&scene.model, &proved.output)?;
+
     let control = unchecked_proof(scene, &doctored, Trick::None)?;
     scene.verify(&control, card, &trusting).map_err(|e| {
         Failure::new(format!("the demo's cheating prover fails even where it does not cheat: {e}"))
@@ -113,7 +134,8 @@ pub(super) fn run(scene: &Scene, teller: &Teller) -> Result<Vec<Attempt>, Failur
         round.tried(what, scene.verify(&cheat, card, &trusting));
     }
 
-    let strict = Expectations { allow_dev_srs: false, ..scene.expected() };
+    round.tried("one bit of this proof is flipped, at five places", flipped(scene, own, &trusting));
+    let strict = Expectations { allow_dev_srs: false, ..scene.expected(EngineId::Halo2) };
     round.must_end(
         Outcome::Policy,
         "the good proof itself, without --allow-dev-srs for its unsafe setup",

@@ -2,7 +2,8 @@
 
 use rand_core::OsRng;
 use tacit_claim::{
-    Bundle, Card, Claim, ClaimKind, EngineId, Inference, InputClaim, OutputClaim, UnsignedCard, WeightsClaim,
+    Bundle, Card, CardPoints, Claim, ClaimKind, EngineId, Inference, InputClaim, OutputClaim, UnsignedCard,
+    WeightsClaim,
 };
 use tacit_core::srs::SrsPolicy;
 use tacit_core::{CoreError, Silent, statement};
@@ -14,8 +15,8 @@ use super::medical::{Scene, identity};
 use crate::failure::Failure;
 
 /// What everybody can read on the card, signed by somebody else.
-pub(super) fn copied_card(card: &Card) -> Result<Card, Failure> {
-    let content = UnsignedCard {
+pub(super) fn copied_card(card: &Card, edit: impl FnOnce(&mut UnsignedCard)) -> Result<Card, Failure> {
+    let mut content = UnsignedCard {
         name: card.name().clone(),
         architecture: card.architecture().clone(),
         weights: card.weights().clone(),
@@ -23,7 +24,21 @@ pub(super) fn copied_card(card: &Card) -> Result<Card, Failure> {
         policy: card.policy(),
         quantisation: card.quantisation(),
     };
+    edit(&mut content);
     Ok(Card::sign(content, &identity()).map_err(CoreError::from)?)
+}
+
+/// Flips a bit in the middle of the certificate that the card carries, and names the result by its digest.
+pub(super) fn spoil_certificate(content: &mut UnsignedCard) {
+    let Some(sumcheck) = &mut content.commitments.sumcheck else { return };
+    let Some(points) = &sumcheck.parameters.points else { return };
+    let mut certificate = points.certificate().to_vec();
+    let middle = certificate.len() / 2;
+    certificate[middle] ^= 1;
+    if let Ok(spoiled) = CardPoints::new(points.points().to_vec(), certificate) {
+        sumcheck.parameters.certificate = spoiled.certificate_digest();
+        sumcheck.parameters.points = Some(spoiled);
+    }
 }
 
 /// The proof with an edited claim.
@@ -87,7 +102,7 @@ pub(super) fn unchecked_proof(scene: &Scene, doctored: &Model, trick: Trick) -> 
         scene.context.clone(),
     )
     .map_err(CoreError::from)?;
-    let statement = statement(&claim, &scene.card)?;
+    let statement = statement(&claim, &scene.card, None)?;
     let given = Assignment {
         weights: model.weights().tensors().to_vec(),
         input: vec![scene.record.record.clone()],

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use rand_core::{OsRng, RngCore as _};
-use serde_json::json;
-use tacit_claim::{Bundle, Card, CardName, Context, EngineId, InputOpening, OwnerKey, WeightsOpening};
+use serde_json::{Value, json};
+use tacit_claim::{
+    Bundle, Card, CardName, CardPoints, Context, EngineId, InputOpening, OwnerKey, WeightsOpening,
+};
 use tacit_core::srs::SrsPolicy;
 use tacit_core::{
-    CommitRequest, CoreError, DataFolder, Expectations, ProveInference, Proved, Record, Silent, Verdict,
-    commit, commit_input, prove_inference, verify,
+    CommitRequest, Committed, CoreError, DataFolder, Expectations, ProveInference, Proved, Record, Silent,
+    Verdict, commit, commit_input, prove_inference, verify,
 };
 use tacit_data::Records;
 use tacit_halo2::Halo2Engine;
@@ -19,34 +21,58 @@ use zeroize::Zeroizing;
 
 use super::figures::{median, once, peak_memory, shown};
 use super::{Teller, attacks, bundled};
+use crate::commands::prove::setup_text;
 use crate::failure::{DOES_NOT_HOLD, Failure};
 use crate::report::{BAD, BOLD, GOOD, Item, LOUD, PLAIN, Report, rate, table};
 
 const STORY: &str = "A provider keeps a model that tells malignant from benign breast masses. A patient gets its answer, \
      and a proof that the advertised model gave it for exactly her record. Neither weights nor record are shown to \
      whoever verifies.";
-const UNSAFE: &str = "This demo makes a temporary UNSAFE development setup: anybody can forge proofs under it. Nothing is kept.";
+const SUCCINCT: &str = "The halo2 engine proves the same claim in a few kilobytes, for verifiers who must be quick or far away. It \
+     takes longer to prove, and needs a setup that was made in a ceremony.";
+const UNSAFE: &str =
+    "This demo makes a temporary UNSAFE development setup: anybody can forge proofs under it.";
 
 /// Everybody's things, once the proof is made.
 pub(super) struct Scene {
+    /// The provider's.
     pub(super) folder: DataFolder,
+    /// A verifier's, who has not seen the card before.
+    verifier: DataFolder,
     pub(super) model: Model,
     pub(super) card: Card,
+    points: Option<CardPoints>,
     pub(super) opening: WeightsOpening,
     pub(super) record: InputOpening,
     pub(super) context: Context,
-    pub(super) proved: Proved,
 }
 
 impl Scene {
     /// What a careful verifier of the story insists on.
-    pub(super) fn expected(&self) -> Expectations {
+    pub(super) fn expected(&self, engine: EngineId) -> Expectations {
         Expectations {
             card: Some(self.card.id()),
-            input: self.record.commitments.get(&EngineId::Halo2).map(|c| c.commitment.clone()),
+            input: self.record.commitments.get(&engine).map(|c| c.commitment.clone()),
             context: Some(self.context.clone()),
-            allow_dev_srs: true,
+            allow_dev_srs: engine == EngineId::Halo2,
+            ..Expectations::default()
         }
+    }
+
+    fn prove(&self, engine: EngineId) -> Result<Proved, CoreError> {
+        let request = ProveInference {
+            model: &self.model,
+            card: &self.card,
+            points: self.points.as_ref(),
+            opening: Some(&self.opening),
+            record: Record::Committed(&self.record),
+            engine,
+            reveal_input: false,
+            reveal_weights: false,
+            hide_output: false,
+            context: self.context.clone(),
+        };
+        prove_inference(&self.folder, &request, &mut OsRng, &Silent)
     }
 
     /// Verifies as anybody would.
@@ -56,7 +82,7 @@ impl Scene {
         card: &Card,
         expected: &Expectations,
     ) -> Result<Verdict, CoreError> {
-        verify(&self.folder, bundle, card, None, expected, &Silent)
+        verify(&self.verifier, bundle, card, self.points.as_ref(), None, expected, &Silent)
     }
 }
 
@@ -79,24 +105,26 @@ pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
         Failure::new(format!("no temporary folder can be made: {e}"))
             .advise("set TMPDIR to a folder with space")
     })?;
-    let folder = DataFolder::new(temporary.path());
+    let home = |name: &str| DataFolder::new(temporary.path().join(name));
+    let (folder, verifier) = (home("provider"), home("verifier"));
     let mut figures = Figures::default();
-    teller.tell(&[
-        Item::Line(BOLD, "A diagnosis with a proof".into()),
-        Item::Line(PLAIN, STORY.into()),
-        Item::Line(LOUD, UNSAFE.into()),
-    ]);
+    teller.tell(&[Item::Line(BOLD, "A diagnosis with a proof".into()), Item::Line(PLAIN, STORY.into())]);
 
     let schema = bundled::schema()?;
     let train = bundled::train(&schema)?;
     let (model, accuracies) = quantised(teller, &schema, &train, &mut figures)?;
-    let (card, opening) = committed(teller, &model, &mut figures)?;
-    keys(&folder, &model, &mut figures)?;
+    let Committed { card, points, opening } = committed(teller, &folder, &model, &mut figures)?;
     let record = patient(teller, &card)?;
-    let (scene, verdict) = proved(teller, Scene0 { folder, model, card, opening, record }, &mut figures)?;
+    let context = Context::new("request 1").map_err(|e| Failure::new(e.to_string()))?;
+    let scene = Scene { folder, verifier, model, card, points, opening, record, context };
+    let (proof, verdict) = proved(teller, &scene, &mut figures)?;
 
     teller.chapter("Others try to cheat");
-    let attempts = attacks::run(&scene, teller)?;
+    let mut attempts = attacks::on_the_claim(&scene, &proof, teller)?;
+
+    teller.chapter("The same as a proof of a few kilobytes, for whoever wants one");
+    let succinct = succinct(teller, &scene, &mut figures)?;
+    attempts.extend(attacks::by_a_prover(&scene, &succinct, teller)?);
     let accepted = attempts.iter().filter(|a| !a.refused).count();
 
     teller.chapter("What it took");
@@ -134,7 +162,8 @@ pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
         figures.0.into_iter().map(|(_, _, key, v)| (key.to_owned(), v)).collect();
     measured.insert("peak_memory_bytes".to_owned(), memory.into());
     report.set("figures", measured);
-    report.set("setup", json!({ "origin": "temporary unsafe development setup", "unsafe_dev": true }));
+    report.set("setup", Value::Null);
+    report.set("halo2_setup", json!({ "origin": "temporary unsafe development setup", "unsafe_dev": true }));
     Ok(report)
 }
 
@@ -189,25 +218,29 @@ fn quantised(
 
 fn committed(
     teller: &mut Teller,
+    folder: &DataFolder,
     model: &Model,
     figures: &mut Figures,
-) -> Result<(Card, WeightsOpening), Failure> {
+) -> Result<Committed, Failure> {
     teller.chapter("The provider commits to the model and publishes the card");
     let owner = identity();
     let request = CommitRequest {
         model,
         name: CardName::new("breast mass diagnosis").map_err(|e| Failure::new(e.to_string()))?,
-        engines: &[EngineId::Halo2],
+        engines: &EngineId::ALL,
         owner: &owner,
         public_weights: false,
         quantisation: None,
     };
-    let ((card, opening), time) = median(|| commit(&request, &mut OsRng))?;
-    figures.time("commit to the model (median of 3)", time, "commit_seconds");
+    let (committed, time) = median(|| commit(folder, &request, &mut OsRng, &Silent))?;
+    figures.time("commit, certificate included (median of 3)", time, "commit_seconds");
+    let card = &committed.card;
+    figures.size("card", card.to_json().len(), "card_bytes");
     let weights = model.architecture().weight_count();
     teller.line(format!("Card {} of owner {}", card.id(), card.owner().fingerprint()));
-    teller.line(format!("It shows the architecture, and of the {weights} weights only a salted commitment."));
-    Ok((card, opening))
+    teller.line(format!("It shows the architecture, and of the {weights} weights only salted commitments."));
+    teller.line("A certificate in it shows that every weight fits its width; each verifier checks it once.");
+    Ok(committed)
 }
 
 /// A fresh identity.
@@ -215,18 +248,6 @@ pub(super) fn identity() -> OwnerKey {
     let mut seed = Zeroizing::new([0; 32]);
     OsRng.fill_bytes(&mut *seed);
     OwnerKey::from_seed(&seed)
-}
-
-/// Setup and keys, once per architecture.
-fn keys(folder: &DataFolder, model: &Model, figures: &mut Figures) -> Result<(), Failure> {
-    let claim = Inference { samples: 1, input: Visibility::Hidden, output: Visibility::Public };
-    let system = lower_inference(model.architecture(), claim).map_err(CoreError::from)?;
-    let shape = tacit_halo2::plan(&system).map_err(|e| Failure::new(e.to_string()))?;
-    folder.srs().add_unsafe_dev(shape.k)?;
-    let engine = Halo2Engine::open(folder.path(), SrsPolicy::AllowDev);
-    let (_, time) = once(|| engine.prover_key(&system, &Silent)).map_err(CoreError::from)?;
-    figures.time("make the keys, once per architecture", time, "key_generation_seconds");
-    Ok(())
 }
 
 fn patient(teller: &mut Teller, card: &Card) -> Result<InputOpening, Failure> {
@@ -241,58 +262,74 @@ fn patient(teller: &mut Teller, card: &Card) -> Result<InputOpening, Failure> {
         opening.record.len(),
         label.map_or("nothing", |c| c.name.as_str())
     ));
-    for committed in opening.commitments.values() {
-        teller.line(format!("Commitment {}", committed.commitment));
+    for (engine, committed) in &opening.commitments {
+        teller.line(format!("Commitment {} ({engine})", committed.commitment));
     }
     Ok(opening)
 }
 
-/// The scene before the proof.
-struct Scene0 {
-    folder: DataFolder,
-    model: Model,
-    card: Card,
-    opening: WeightsOpening,
-    record: InputOpening,
-}
-
-fn proved(teller: &mut Teller, before: Scene0, figures: &mut Figures) -> Result<(Scene, Verdict), Failure> {
-    let Scene0 { folder, model, card, opening, record } = before;
+/// The proof without setup, verified by somebody who has not seen the card before.
+fn proved(teller: &mut Teller, scene: &Scene, figures: &mut Figures) -> Result<(Proved, Verdict), Failure> {
     teller.chapter("The provider proves its answer");
-    let context = Context::new("request 1").map_err(|e| Failure::new(e.to_string()))?;
-    let request = || ProveInference {
-        model: &model,
-        card: &card,
-        opening: Some(&opening),
-        record: Record::Committed(&record),
-        engine: EngineId::Halo2,
-        reveal_input: false,
-        reveal_weights: false,
-        hide_output: false,
-        context: context.clone(),
-    };
-    let (proved, time) = median(|| prove_inference(&folder, &request(), &mut OsRng, &Silent))?;
+    let (proved, time) = median(|| scene.prove(EngineId::Sumcheck))?;
     figures.time("prove, and check the proof (median of 3)", time, "prove_seconds");
     // Everything goes through its bytes, as it would between parties.
     let bytes = proved.bundle.to_bytes();
-    let card = Card::from_json(card.to_json()).map_err(CoreError::from)?;
     let received = Bundle::from_bytes(&bytes).map_err(CoreError::from)?;
+    let card = Card::from_json(scene.card.to_json()).map_err(CoreError::from)?;
     teller.line(format!("A proof file of {} bytes, made in {}.", bytes.len(), shown(time)));
 
     teller.chapter("Anybody verifies it, from card and proof alone");
-    let scene = Scene { folder, model, card, opening, record, context, proved };
-    let expected = scene.expected();
-    let (verdict, time) = median(|| scene.verify(&received, &scene.card, &expected))?;
-    figures.time("verify with the key in the cache (median of 3)", time, "verify_seconds");
+    let expected = scene.expected(EngineId::Sumcheck);
+    let (_, time) = once(|| scene.verify(&received, &card, &expected))?;
+    figures.time("verify for the first time, certificate included", time, "first_verify_seconds");
+    let (verdict, time) = median(|| scene.verify(&received, &card, &expected))?;
+    figures.time("verify again (median of 3)", time, "verify_seconds");
     figures.size("proof file", bytes.len(), "proof_file_bytes");
     figures.size("of which the engine's proof", received.proof().len(), "engine_proof_bytes");
-    figures.size("card", scene.card.to_json().len(), "card_bytes");
+    tell_verdict(teller, &verdict);
+    Ok((proved, verdict))
+}
+
+fn tell_verdict(teller: &Teller, verdict: &Verdict) {
     teller.tell(&[
         Item::Line(GOOD, "HOLDS".into()),
         Item::Line(PLAIN, verdict.sentence.clone()),
         Item::Field("stays hidden", verdict.hidden.join(", ")),
         Item::Field("not vouched for", verdict.unvouched.join("; ")),
-        Item::Field("setup", verdict.setup.to_string()),
+        Item::Field("setup", setup_text(verdict.setup.as_ref())),
     ]);
-    Ok((scene, verdict))
+}
+
+/// The same claim by the other engine.
+fn succinct(teller: &mut Teller, scene: &Scene, figures: &mut Figures) -> Result<Proved, Failure> {
+    teller.tell(&[Item::Line(PLAIN, SUCCINCT.into()), Item::Line(LOUD, UNSAFE.into())]);
+    keys(scene, figures)?;
+    let (proved, time) = median(|| scene.prove(EngineId::Halo2))?;
+    figures.time("halo2: prove, and check the proof (median of 3)", time, "halo2_prove_seconds");
+    let bytes = proved.bundle.to_bytes();
+    let received = Bundle::from_bytes(&bytes).map_err(CoreError::from)?;
+    let expected = scene.expected(EngineId::Halo2);
+    // The first time makes the key.
+    scene.verify(&received, &scene.card, &expected)?;
+    let (verdict, time) = median(|| scene.verify(&received, &scene.card, &expected))?;
+    figures.time("halo2: verify with the key in the cache (median of 3)", time, "halo2_verify_seconds");
+    figures.size("halo2: proof file", bytes.len(), "halo2_proof_file_bytes");
+    teller.line(format!("A proof file of {} bytes.", bytes.len()));
+    tell_verdict(teller, &verdict);
+    Ok(proved)
+}
+
+/// Setup and keys, once per architecture.
+fn keys(scene: &Scene, figures: &mut Figures) -> Result<(), Failure> {
+    let claim = Inference { samples: 1, input: Visibility::Hidden, output: Visibility::Public };
+    let system = lower_inference(scene.card.architecture(), claim).map_err(CoreError::from)?;
+    let shape = tacit_halo2::plan(&system).map_err(|e| Failure::new(e.to_string()))?;
+    for folder in [&scene.folder, &scene.verifier] {
+        folder.srs().add_unsafe_dev(shape.k)?;
+    }
+    let engine = Halo2Engine::open(scene.folder.path(), SrsPolicy::AllowDev);
+    let (_, time) = once(|| engine.prover_key(&system, &Silent)).map_err(CoreError::from)?;
+    figures.time("halo2: make the keys, once per architecture", time, "halo2_key_generation_seconds");
+    Ok(())
 }
