@@ -357,8 +357,10 @@ pub(crate) fn add_pairs(count: usize, pair: impl Fn(usize) -> (Affine, Affine)) 
 struct Adder {
     /// Where each addition reads its two neighbouring operands and writes its sum.
     pairs: Vec<(u32, u32)>,
-    /// The operands, and the product of the denominators before.
-    operands: Vec<(Affine, Affine, Fq)>,
+    /// The operands, two for each addition.
+    operands: Vec<Affine>,
+    /// For each addition, the product of the denominators before.
+    products: Vec<Fq>,
 }
 
 impl Adder {
@@ -401,13 +403,16 @@ impl Adder {
     fn flush(&mut self, sums: &mut [Affine], point: impl Fn(usize) -> Affine) {
         let mut product = Fq::one();
         self.operands.clear();
+        self.products.clear();
         for &(read, _) in &self.pairs {
-            let (p, q) = (point(read as usize), point(read as usize + 1));
-            self.operands.push((p, q, product));
-            product *= denominator(&p, &q);
+            let operands = [point(read as usize), point(read as usize + 1)];
+            self.products.push(product);
+            product *= denominator(&operands[0], &operands[1]);
+            self.operands.extend(operands);
         }
         let mut inverse = product.invert().unwrap_or(Fq::zero());
-        for (&(_, write), (p, q, product)) in self.pairs.iter().zip(&self.operands).rev() {
+        let operands = self.operands.as_chunks().0;
+        for ((&(_, write), [p, q]), product) in self.pairs.iter().zip(operands).zip(&self.products).rev() {
             sums[write as usize] = add_with(p, q, &(inverse * product));
             inverse *= denominator(p, q);
         }
