@@ -29,22 +29,22 @@ use crate::sumcheck::{PlainRounds, WeightedRounds, plain, weighted};
 const FOLDED: usize = 16;
 
 /// What both parties know when the sum-checks are over.
-struct Joined<S> {
+pub(crate) struct Joined<S> {
     /// `x · y = product`.
-    x: S,
-    y: S,
-    product: S,
+    pub(crate) x: S,
+    pub(crate) y: S,
+    pub(crate) product: S,
     /// A scalar that is zero.
-    zero: S,
+    pub(crate) zero: S,
     /// `⟨u*, eq(s)⟩ = dot`.
-    dot: S,
-    s: Vec<F>,
+    pub(crate) dot: S,
+    pub(crate) s: Vec<F>,
     /// Weight of each claim in `u*`: for its full rows and for its short ones.
-    weights: Vec<(F, F)>,
+    pub(crate) weights: Vec<(F, F)>,
 }
 
 /// Steps 1 and 2.
-fn join<P: Party>(
+pub(crate) fn join<P: Party>(
     party: &mut P,
     context: &Context<'_>,
     claims: &Claims<P::Scalar>,
@@ -201,7 +201,11 @@ impl PlainRounds for ColumnRounds {
 }
 
 /// Weight of every row commitment in the commitment to `u*`, column by column.
-fn row_weights<S: Sync>(context: &Context<'_>, claims: &[Claim<S>], weights: &[(F, F)]) -> Vec<Vec<F>> {
+pub(crate) fn row_weights<S: Sync>(
+    context: &Context<'_>,
+    claims: &[Claim<S>],
+    weights: &[(F, F)],
+) -> Vec<Vec<F>> {
     let mut rows: Vec<Vec<F>> = context.plan.columns.iter().map(|c| vec![F::ZERO; c.layout.rows()]).collect();
     for (claim, (full, tail)) in claims.iter().zip(weights) {
         let layout = &context.plan.columns[claim.column].layout;
@@ -282,48 +286,49 @@ impl Prover {
         ];
         self.elements(Message::Response, responses.len(), || responses)?;
         let masked: Vec<F> = mask.iter().zip(&vector).map(|(m, v)| *m + e * v).collect();
-        self.inner_product(masked, eq, bases, &generators.u)
+        inner_product(self, masked, eq, bases, &generators.u)
     }
+}
 
-    fn inner_product(
-        &mut self,
-        mut a: Vec<F>,
-        mut b: Vec<F>,
-        bases: &[Affine],
-        u: &Affine,
-    ) -> Result<(), Malformed> {
-        let xi = self.challenge("scalar base");
-        let base = (Point::from(*u) * xi).to_affine();
-        let mut challenges: Vec<(F, F)> = Vec::new();
-        while a.len() > FOLDED {
-            let half = a.len() / 2;
-            let (a0, a1) = a.split_at(half);
-            let (b0, b1) = b.split_at(half);
-            let weights = fold_weights(&challenges, bases.len());
-            // A folded generator is the weighted sum of those whose index agrees in the bits that are left.
-            let cross = |a: &[F], upper: bool, dot: F| {
-                let mut scalars = Vec::with_capacity(bases.len() / 2 + 1);
-                let mut points = Vec::with_capacity(bases.len() / 2 + 1);
-                for (i, (weight, base)) in weights.iter().zip(bases).enumerate() {
-                    if (i & half != 0) == upper {
-                        scalars.push(a[i & (half - 1)] * weight);
-                        points.push(*base);
-                    }
+/// Step 4: shows `⟨a, b⟩` of a vector that tells nothing.
+pub(crate) fn inner_product<P: Party>(
+    party: &mut P,
+    mut a: Vec<F>,
+    mut b: Vec<F>,
+    bases: &[Affine],
+    u: &Affine,
+) -> Result<(), Malformed> {
+    let xi = party.challenge("scalar base");
+    let base = (Point::from(*u) * xi).to_affine();
+    let mut challenges: Vec<(F, F)> = Vec::new();
+    while a.len() > FOLDED {
+        let half = a.len() / 2;
+        let (a0, a1) = a.split_at(half);
+        let (b0, b1) = b.split_at(half);
+        let weights = fold_weights(&challenges, bases.len());
+        // A folded generator is the weighted sum of those whose index agrees in the bits that are left.
+        let cross = |a: &[F], upper: bool, dot: F| {
+            let mut scalars = Vec::with_capacity(bases.len() / 2 + 1);
+            let mut points = Vec::with_capacity(bases.len() / 2 + 1);
+            for (i, (weight, base)) in weights.iter().zip(bases).enumerate() {
+                if (i & half != 0) == upper {
+                    scalars.push(a[i & (half - 1)] * weight);
+                    points.push(*base);
                 }
-                scalars.push(dot);
-                points.push(base);
-                msm(&scalars, &points)
-            };
-            let sent = normalise(&[cross(a0, true, inner(a0, b1)), cross(a1, false, inner(a1, b0))]);
-            self.points(Message::Fold, 2, || sent)?;
-            let x = self.challenge("fold");
-            let inverse = x.invert().unwrap_or(F::ZERO);
-            a = a0.iter().zip(a1).map(|(a0, a1)| *a0 * x + *a1 * inverse).collect();
-            b = b0.iter().zip(b1).map(|(b0, b1)| *b0 * inverse + *b1 * x).collect();
-            challenges.push((x, inverse));
-        }
-        self.elements(Message::Folded, a.len(), || a).map(|_| ())
+            }
+            scalars.push(dot);
+            points.push(base);
+            msm(&scalars, &points)
+        };
+        let sent = normalise(&[cross(a0, true, inner(a0, b1)), cross(a1, false, inner(a1, b0))]);
+        party.points(Message::Fold, 2, || sent)?;
+        let x = party.challenge("fold");
+        let inverse = x.invert().unwrap_or(F::ZERO);
+        a = a0.iter().zip(a1).map(|(a0, a1)| *a0 * x + *a1 * inverse).collect();
+        b = b0.iter().zip(b1).map(|(b0, b1)| *b0 * inverse + *b1 * x).collect();
+        challenges.push((x, inverse));
     }
+    party.elements(Message::Folded, a.len(), || a).map(|_| ())
 }
 
 /// A sum of multiples of known points that must be the identity.

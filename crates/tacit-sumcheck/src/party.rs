@@ -183,6 +183,9 @@ pub(crate) struct Prover {
     requirements: Requirements<Opened>,
     points: Vec<u8>,
     scalars: Vec<u8>,
+    /// What tests make of the fresh elements, in the order in which they are drawn.
+    #[cfg(test)]
+    pub(crate) tape: Option<Box<dyn FnMut(F) -> F>>,
 }
 
 impl Prover {
@@ -193,12 +196,19 @@ impl Prover {
             requirements: Requirements::default(),
             points: Vec::new(),
             scalars: Vec::new(),
+            #[cfg(test)]
+            tape: None,
         }
     }
 
     /// A fresh blinding or mask.
     pub(crate) fn random(&mut self) -> F {
-        F::random(&mut self.rng)
+        let fresh = F::random(&mut self.rng);
+        #[cfg(test)]
+        if let Some(tape) = &mut self.tape {
+            return tape(fresh);
+        }
+        fresh
     }
 
     /// The proof: number of points (4 bytes, little-endian), points, field elements.

@@ -75,7 +75,7 @@ fn public_tensor(statement: &Statement, id: TensorId) -> &[i64] {
 }
 
 /// Values of the plan's public vectors. The statement has been validated.
-fn public_vectors(plan: &Plan, statement: &Statement) -> Vec<Vec<i64>> {
+pub(crate) fn public_vectors(plan: &Plan, statement: &Statement) -> Vec<Vec<i64>> {
     plan.publics
         .iter()
         .map(|public| match public {
@@ -94,7 +94,7 @@ fn public_ranges_hold(plan: &Plan, statement: &Statement) -> bool {
 }
 
 /// The sum-checks: what they leave is opened afterwards.
-fn run<P: Party>(party: &mut P, context: &Context<'_>) -> Result<Claims<P::Scalar>, Malformed> {
+pub(crate) fn run<P: Party>(party: &mut P, context: &Context<'_>) -> Result<Claims<P::Scalar>, Malformed> {
     let mut claims = Claims::new();
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "lookups").entered();
@@ -107,7 +107,7 @@ fn run<P: Party>(party: &mut P, context: &Context<'_>) -> Result<Claims<P::Scala
 
 /// A fresh generator for one attempt: operating system's randomness, the openings and the statement together, so that a
 /// weak source alone does not repeat a mask.
-fn attempt(
+pub(crate) fn attempt(
     rng: &mut dyn CryptoRngCore,
     openings: &Openings,
     transcript: &Transcript,
@@ -188,8 +188,18 @@ pub(crate) fn prove_total(
     transcript: Transcript,
     total: Option<&Expr>,
 ) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
+    let rng = attempt(rng, openings, &transcript);
+    prove_as(Prover::new(transcript, rng), context, openings, total)
+}
+
+/// The same by a given prover.
+pub(crate) fn prove_as(
+    mut prover: Prover,
+    context: &Context<'_>,
+    openings: &Openings,
+    total: Option<&Expr>,
+) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
     let plan = context.plan;
-    let mut prover = Prover::new(transcript.clone(), attempt(rng, openings, &transcript));
     let mut blinds: Vec<Vec<F>> = Vec::with_capacity(plan.columns.len());
     for segment in Segment::COMMITTED {
         let rows: Vec<usize> = plan.segment(segment).map(|c| c.layout.rows()).collect();

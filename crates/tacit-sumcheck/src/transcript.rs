@@ -5,12 +5,18 @@ use halo2curves::ff::FromUniformBytes as _;
 
 use crate::group::F;
 
+/// A random oracle that tests program: what it answers to a challenge, given its label and how many came before.
+#[cfg(test)]
+pub(crate) type Oracle = std::sync::Arc<dyn Fn(&str, usize) -> Option<F> + Send + Sync>;
+
 /// Everything said so far.
 #[derive(Clone)]
 pub(crate) struct Transcript {
     state: Blake2b512,
     #[cfg(test)]
-    programmed: Option<std::collections::VecDeque<F>>,
+    oracle: Option<Oracle>,
+    #[cfg(test)]
+    drawn: usize,
 }
 
 impl Transcript {
@@ -19,7 +25,9 @@ impl Transcript {
         let mut transcript = Self {
             state: Blake2b512::new(),
             #[cfg(test)]
-            programmed: None,
+            oracle: None,
+            #[cfg(test)]
+            drawn: 0,
         };
         transcript.absorb("protocol", name.as_bytes());
         transcript
@@ -39,8 +47,12 @@ impl Transcript {
         let output: [u8; 64] = self.state.clone().finalize().into();
         self.absorb("drawn", &output);
         #[cfg(test)]
-        if let Some(next) = self.programmed.as_mut().and_then(std::collections::VecDeque::pop_front) {
-            return next;
+        {
+            self.drawn += 1;
+            let answer = self.oracle.as_ref().and_then(|oracle| oracle(label, self.drawn - 1));
+            if let Some(answer) = answer {
+                return answer;
+            }
         }
         F::from_uniform_bytes(&output)
     }
@@ -53,10 +65,10 @@ impl Transcript {
         bytes
     }
 
-    /// A transcript whose challenges are given: the simulator's random oracle.
+    /// A transcript whose challenges are the oracle's answers where it has one.
     #[cfg(test)]
-    pub(crate) fn programmed(mut self, challenges: Vec<F>) -> Self {
-        self.programmed = Some(challenges.into());
+    pub(crate) fn programmed(mut self, oracle: Oracle) -> Self {
+        self.oracle = Some(oracle);
         self
     }
 }
