@@ -1,7 +1,7 @@
 //! The arithmetic kernels: group, commitments, integer sums. Throughput is per point, commitment or value.
 
 #![expect(missing_docs, reason = "criterion_group! makes an undocumented public function")]
-#![allow(dead_code, reason = "the modules are included as source: nothing of them is public")]
+#![allow(dead_code, unused_imports, reason = "the modules are included as source, tests and all")]
 
 #[path = "../src/group.rs"]
 mod group;

@@ -214,11 +214,14 @@ pub(crate) fn msm(scalars: &[F], bases: &[Affine]) -> Point {
     if scalars.is_empty() {
         return Point::identity();
     }
-    const BITS: usize = F::NUM_BITS as usize + 1;
+    // One more than the longest scalar's, for the carry of balanced digits.
+    let used = scalars.iter().fold([0; 4], |used, scalar| std::array::from_fn(|i| used[i] | scalar[i]));
+    let bits = (0..4).map(|i| if used[i] == 0 { 0 } else { 64 * i + 65 - used[i].leading_zeros() as usize });
+    let bits = bits.max().expect("four limbs");
     let width = (2..16)
-        .min_by_key(|&width| BITS.div_ceil(width) * (scalars.len() + (1 << width)))
+        .min_by_key(|&width| bits.div_ceil(width) * (scalars.len() + (1 << width)))
         .expect("the range is not empty");
-    let windows = BITS.div_ceil(width);
+    let windows = bits.div_ceil(width);
     // One thread's share of the windows, but no more at a time than its cache holds.
     let share = windows.div_ceil(rayon::current_num_threads()).min((1 << 16) / scalars.len()).max(1);
     let partial = |first: usize| {
@@ -461,6 +464,7 @@ pub(crate) struct Jacobian {
 }
 
 impl Jacobian {
+    /// The neutral element.
     pub(crate) const IDENTITY: Self = Self { x: Fq::one(), y: Fq::one(), z: Fq::zero() };
 
     /// Twice the point (`dbl-2009-l` of the Explicit-Formulas Database).
@@ -520,7 +524,9 @@ pub(crate) fn f_from_i64(v: i64) -> F {
 
 /// The field element of a signed integer.
 pub(crate) fn f_from_i128(v: i128) -> F {
-    let magnitude = F::from_u128(v.unsigned_abs());
+    // The library's `from_u128` doubles and adds, bit by bit.
+    let magnitude = v.unsigned_abs();
+    let magnitude = F::from_raw([magnitude as u64, (magnitude >> 64) as u64, 0, 0]);
     if v < 0 { -magnitude } else { magnitude }
 }
 
@@ -623,6 +629,16 @@ mod tests {
                 })
                 .collect();
             assert_eq!(msm(&scalars, &bases), naive(&scalars, &bases), "{len}");
+        }
+    }
+
+    #[test]
+    fn msm_of_short_scalars() {
+        let mut rng = ChaCha20Rng::seed_from_u64(11);
+        for bits in 1..=64 {
+            let bases: Vec<Affine> = (0..40).map(|_| Affine::random(&mut rng)).collect();
+            let scalars: Vec<F> = bases.iter().map(|_| F::from(rng.next_u64() >> (64 - bits))).collect();
+            assert_eq!(msm(&scalars, &bases), naive(&scalars, &bases), "{bits}");
         }
     }
 
