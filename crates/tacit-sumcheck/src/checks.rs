@@ -15,7 +15,7 @@ use crate::group::{F, f_from_i128};
 use crate::layout::outer_product;
 use crate::party::{Linear, Malformed, Party};
 use crate::plan::{Check, Contraction};
-use crate::poly::{eq_prefix_tables, eq_table, fold};
+use crate::poly::{SplitEq, eq_table, fold};
 use crate::sumcheck::{PlainRounds, WeightedRounds, plain, weighted};
 
 /// Runs every check of the plan.
@@ -111,9 +111,7 @@ fn elementwise<P: Party>(
             let claim = party.value(claim).expect("the prover has values");
             WeightedProduct { vars: grid.vars(), weight: *weight, claim, left, right }
         });
-        let mut eq = eq_prefix_tables(&z[..vars]);
-        eq.pop();
-        WeightedProducts { products: products.collect(), eq }
+        WeightedProducts { products: products.collect(), eq: SplitEq::new(&z[..vars]) }
     });
     let rounds = prover.as_mut().map(|p| p as &mut dyn WeightedRounds);
     let reduced = weighted(party, claim, &z[..vars], rounds)?;
@@ -143,14 +141,7 @@ struct WeightedProduct {
 
 struct WeightedProducts {
     products: Vec<WeightedProduct>,
-    eq: Vec<Vec<F>>,
-}
-
-impl WeightedProducts {
-    /// Variables left to bind after this round.
-    fn left(&self) -> usize {
-        self.eq.len()
-    }
+    eq: SplitEq,
 }
 
 /// `v[i]`, zero beyond the end.
@@ -160,28 +151,24 @@ fn at(v: &[F], i: usize) -> F {
 
 impl WeightedRounds for WeightedProducts {
     fn round(&mut self) -> (F, F) {
-        let eq = self.eq.pop().expect("a table per round");
-        let left = self.left();
+        self.eq.pop();
+        let left = self.eq.vars();
         self.products.iter().fold((F::ZERO, F::ZERO), |sum, product| {
             if product.vars <= left {
                 return (sum.0 + product.weight * product.claim, sum.1);
             }
             let (a, b) = (&product.left, &product.right);
             let pairs = a.len().min(b.len()).div_ceil(2);
-            let (one, leading) = (0..pairs)
-                .into_par_iter()
-                .with_min_len(1 << 10)
-                .map(|y| {
-                    let (a0, a1, b0, b1) = (at(a, 2 * y), at(a, 2 * y + 1), at(b, 2 * y), at(b, 2 * y + 1));
-                    (eq[y] * a1 * b1, eq[y] * (a1 - a0) * (b1 - b0))
-                })
-                .reduce(|| (F::ZERO, F::ZERO), |a, b| (a.0 + b.0, a.1 + b.1));
+            let (one, leading) = self.eq.sum(pairs, |y| {
+                let (a0, a1, b0, b1) = (at(a, 2 * y), at(a, 2 * y + 1), at(b, 2 * y), at(b, 2 * y + 1));
+                (a1 * b1, (a1 - a0) * (b1 - b0))
+            });
             (sum.0 + product.weight * one, sum.1 + product.weight * leading)
         })
     }
 
     fn bind(&mut self, r: &F) {
-        let left = self.left();
+        let left = self.eq.vars();
         for product in self.products.iter_mut().filter(|p| p.vars > left) {
             fold(&mut product.left, r);
             fold(&mut product.right, r);

@@ -50,6 +50,24 @@ impl Grid {
         padded
     }
 
+    /// The compact position of a padded one; `None` for padding.
+    pub(crate) fn compact_positions(&self) -> impl Fn(usize) -> Option<usize> + Sync + '_ {
+        move |padded| {
+            let (mut rest, mut compact, mut stride) = (padded, 0, 1);
+            for &len in self.lens.iter().rev() {
+                let bits = bits_of(len);
+                let coordinate = rest & ((1 << bits) - 1);
+                if coordinate >= len {
+                    return None;
+                }
+                compact += coordinate * stride;
+                stride *= len;
+                rest >>= bits;
+            }
+            (rest == 0).then_some(compact)
+        }
+    }
+
     /// One past the last padded position in use.
     pub(crate) fn padded_len(&self) -> usize {
         self.pad(self.len() - 1) + 1
@@ -102,9 +120,11 @@ mod tests {
         let mut seen = 0;
         grid.for_each(|compact, padded| {
             assert_eq!((compact, padded), (seen, grid.pad(seen)));
+            assert_eq!(grid.compact_positions()(padded), Some(compact));
             seen += 1;
         });
         assert_eq!(seen, 15);
+        assert_eq!((grid.compact_positions()(0b01_101), grid.compact_positions()(0b11_000)), (None, None));
         assert_eq!(Grid::default().padded_len(), 1);
     }
 }

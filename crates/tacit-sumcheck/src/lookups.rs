@@ -23,7 +23,7 @@ use crate::grid::{Grid, bits_of};
 use crate::group::{F, f_from_i64, f_from_i128};
 use crate::party::{Linear, Malformed, Message, Party};
 use crate::plan::{Fill, LookupTable, Plan};
-use crate::poly::{eq_at, eq_prefix_tables, eq_table};
+use crate::poly::{SplitEq, eq_at, eq_table};
 use crate::sumcheck::{WeightedRounds, weighted};
 
 /// A run of leaves.
@@ -205,21 +205,32 @@ fn leaves(context: &Context<'_>, compression: &Compression, blocks: &[Block]) ->
                 let keys = lookup.key.integers(&lookup.lens, &context.values);
                 let values = lookup.value.as_ref().map(|v| v.integers(&lookup.lens, &context.values));
                 let constant = compression.alpha - F::ONE - compression.tag(lookup.table);
-                let denominators: Vec<F> = (0..keys.len())
-                    .into_par_iter()
-                    .with_min_len(1 << 12)
-                    .map(|j| {
-                        let key = constant - f_from_i128(keys[j]);
-                        match &values {
-                            None => key,
-                            Some(values) => key - compression.beta * f_from_i128(values[j]),
+                let denominator = |j: usize| {
+                    let key = constant - f_from_i128(keys[j]);
+                    match &values {
+                        None => key,
+                        Some(values) => key - compression.beta * f_from_i128(values[j]),
+                    }
+                };
+                // Rows of the innermost axis are contiguous among the leaves.
+                let inner = lookup.lens.last().copied().unwrap_or(1);
+                let outer = Grid { lens: lookup.lens[..lookup.lens.len().saturating_sub(1)].to_vec() };
+                let end = block.offset + grid.padded_len();
+                let stride = 1 << bits_of(inner);
+                let numerators = layer.numerators[block.offset..end].par_chunks_mut(stride);
+                let denominators = layer.denominators[block.offset..end].par_chunks_mut(stride);
+                let positions = outer.compact_positions();
+                numerators
+                    .zip(denominators)
+                    .enumerate()
+                    .with_min_len((1 << 10) / stride.min(1 << 10))
+                    .for_each(|(padded, (p, q))| {
+                        let Some(row) = positions(padded) else { return };
+                        for (j, (p, q)) in p.iter_mut().zip(q).take(inner).enumerate() {
+                            *p = F::ONE;
+                            *q = denominator(row * inner + j);
                         }
-                    })
-                    .collect();
-                grid.for_each(|compact, padded| {
-                    layer.numerators[block.offset + padded] = F::ONE;
-                    layer.denominators[block.offset + padded] = denominators[compact];
-                });
+                    });
             }
             BlockKind::Table(t) => {
                 let column = multiplicities(plan, t).expect("every table has multiplicities");
@@ -259,17 +270,15 @@ struct LayerRounds {
     p: Vec<F>,
     /// Denominators less one.
     q: Vec<F>,
-    /// Equality tables of the point's prefixes.
-    eq: Vec<Vec<F>>,
+    /// Equality with the point's prefixes.
+    eq: SplitEq,
 }
 
 impl LayerRounds {
     fn new(children: Layer, lambda: F, point: &[F]) -> Self {
         let mut p = children.numerators;
         p.par_iter_mut().with_min_len(1 << 12).for_each(|p| *p *= lambda);
-        let mut eq = eq_prefix_tables(point);
-        eq.pop();
-        Self { p, q: children.denominators, eq }
+        Self { p, q: children.denominators, eq: SplitEq::new(point) }
     }
 
     /// `p₀, p₁, q₀ − 1, q₁ − 1` at the end.
@@ -290,21 +299,16 @@ fn quad(v: &[F], y: usize) -> [F; 4] {
 
 impl WeightedRounds for LayerRounds {
     fn round(&mut self) -> (F, F) {
-        let eq = self.eq.pop().expect("a table per round");
+        self.eq.pop();
         let (p, q) = (&self.p, &self.q);
-        (0..q.len().div_ceil(4))
-            .into_par_iter()
-            .with_min_len(1 << 9)
-            .map(|y| {
-                let ([p00, p10, p01, p11], [q00, q10, q01, q11]) = (quad(p, y), quad(q, y));
-                // At X = 1, and differences along X; denominators whole.
-                let (a1, b1) = (p01 + q01 + F::ONE, q11 + F::ONE);
-                let at_one = a1 * b1 + p11 * (q01 + F::ONE) - F::ONE;
-                let (da, db) = (p01 - p00 + q01 - q00, q11 - q10);
-                let leading = da * db + (p11 - p10) * (q01 - q00);
-                (eq[y] * at_one, eq[y] * leading)
-            })
-            .reduce(|| (F::ZERO, F::ZERO), |a, b| (a.0 + b.0, a.1 + b.1))
+        self.eq.sum(q.len().div_ceil(4), |y| {
+            let ([p00, p10, p01, p11], [q00, q10, q01, q11]) = (quad(p, y), quad(q, y));
+            // At X = 1, and differences along X; denominators whole.
+            let (a1, b1) = (p01 + q01 + F::ONE, q11 + F::ONE);
+            let at_one = a1 * b1 + p11 * (q01 + F::ONE) - F::ONE;
+            let (da, db) = (p01 - p00 + q01 - q00, q11 - q10);
+            (at_one, da * db + (p11 - p10) * (q01 - q00))
+        })
     }
 
     fn bind(&mut self, r: &F) {

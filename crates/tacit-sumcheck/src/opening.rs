@@ -22,7 +22,7 @@ use crate::group::{Affine, F, Generators, Point, msm, normalise};
 use crate::party::{Combination, Linear, Malformed, Message, Opened, Party, Prover, Read, Verifier};
 use crate::pedersen::Pedersen;
 use crate::plan::Column;
-use crate::poly::{eq_prefix_tables, eq_table, fold, inner};
+use crate::poly::{SplitEq, eq_table, fold, inner};
 use crate::sumcheck::{PlainRounds, WeightedRounds, plain, weighted};
 
 /// The inner-product argument stops folding at this length and sends what is left.
@@ -58,13 +58,11 @@ pub(crate) fn join<P: Party>(
     let mut prover = context.proving.then(|| {
         let value = |s: &P::Scalar| party.value(s).expect("the prover has values");
         let products = &requirements.products;
-        let mut eq = eq_prefix_tables(&tau);
-        eq.pop();
         ProductRounds {
             a: products.iter().map(|p| value(&p.0)).collect(),
             b: products.iter().map(|p| value(&p.1)).collect(),
             c: products.iter().map(|p| value(&p.2)).collect(),
-            eq,
+            eq: SplitEq::new(&tau),
         }
     });
     let rounds = prover.as_mut().map(|p| p as &mut dyn WeightedRounds);
@@ -124,18 +122,17 @@ struct ProductRounds {
     a: Vec<F>,
     b: Vec<F>,
     c: Vec<F>,
-    eq: Vec<Vec<F>>,
+    eq: SplitEq,
 }
 
 impl WeightedRounds for ProductRounds {
     fn round(&mut self) -> (F, F) {
-        let eq = self.eq.pop().expect("a table per round");
+        self.eq.pop();
         let at = |v: &[F], i: usize| v.get(i).copied().unwrap_or(F::ZERO);
-        (0..self.a.len().div_ceil(2)).fold((F::ZERO, F::ZERO), |sum, y| {
+        self.eq.sum(self.a.len().div_ceil(2), |y| {
             let [a0, a1, b0, b1] =
                 [(&self.a, 0), (&self.a, 1), (&self.b, 0), (&self.b, 1)].map(|(v, i)| at(v, 2 * y + i));
-            let one = a1 * b1 - at(&self.c, 2 * y + 1);
-            (sum.0 + eq[y] * one, sum.1 + eq[y] * (a1 - a0) * (b1 - b0))
+            (a1 * b1 - at(&self.c, 2 * y + 1), (a1 - a0) * (b1 - b0))
         })
     }
 

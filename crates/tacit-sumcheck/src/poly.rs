@@ -21,8 +21,65 @@ pub(crate) fn eq_table(z: &[F]) -> Vec<F> {
     table
 }
 
+/// The equality tables of every prefix of `z`, the longest last, in two factors: `eq(z[..j], y)` is a product of one
+/// entry of a table over the leading half of all variables and one of a table over the others, so that tables stay of
+/// square-root size.
+pub(crate) struct SplitEq {
+    leading: Vec<Vec<F>>,
+    trailing: Vec<Vec<F>>,
+}
+
+impl SplitEq {
+    pub(crate) fn new(z: &[F]) -> Self {
+        let (leading, trailing) = z.split_at(z.len().div_ceil(2));
+        Self { leading: prefix_tables(leading), trailing: prefix_tables(trailing) }
+    }
+
+    /// Number of variables of the longest prefix left.
+    pub(crate) fn vars(&self) -> usize {
+        self.leading.len() + self.trailing.len() - 2
+    }
+
+    /// Drops the last variable.
+    pub(crate) fn pop(&mut self) {
+        if self.trailing.len() > 1 {
+            self.trailing.pop();
+        } else if self.leading.len() > 1 {
+            self.leading.pop();
+        }
+    }
+
+    /// `Σ_{y < len} eq(y) · (a(y), b(y))` for the longest prefix left.
+    pub(crate) fn sum(&self, len: usize, terms: impl Fn(usize) -> (F, F) + Sync) -> (F, F) {
+        let empty = Vec::new();
+        let (leading, trailing) =
+            (self.leading.last().unwrap_or(&empty), self.trailing.last().unwrap_or(&empty));
+        let width = trailing.len();
+        let add = |a: (F, F), b: (F, F)| (a.0 + b.0, a.1 + b.1);
+        let zero = || (F::ZERO, F::ZERO);
+        let block = |h: usize| {
+            let end = len.min((h + 1) * width);
+            let (a, b) = (h * width..end).fold(zero(), |sum, y| {
+                let (a, b) = terms(y);
+                (sum.0 + trailing[y - h * width] * a, sum.1 + trailing[y - h * width] * b)
+            });
+            (leading[h] * a, leading[h] * b)
+        };
+        let blocks = len.div_ceil(width.max(1)).min(leading.len());
+        if len < SERIAL / 4 {
+            (0..blocks).map(block).fold(zero(), add)
+        } else {
+            (0..blocks)
+                .into_par_iter()
+                .with_min_len((1 << 8) / width.clamp(1, 1 << 8))
+                .map(block)
+                .reduce(zero, add)
+        }
+    }
+}
+
 /// The equality tables of every prefix of `z`, the empty one first.
-pub(crate) fn eq_prefix_tables(z: &[F]) -> Vec<Vec<F>> {
+fn prefix_tables(z: &[F]) -> Vec<Vec<F>> {
     let mut tables = vec![vec![F::ONE]];
     for z in z {
         let next = eq_step(&tables[tables.len() - 1], z);
@@ -103,7 +160,17 @@ mod tests {
     fn tables_sums_and_folds_agree() {
         let z: Vec<F> = (3..8u64).map(F::from).collect();
         let table = eq_table(&z);
-        assert_eq!(eq_prefix_tables(&z).last(), Some(&table));
+        for drop in 0..=5 {
+            let mut split = SplitEq::new(&z);
+            (0..drop).for_each(|_| split.pop());
+            let prefix = eq_table(&z[..5 - drop]);
+            assert_eq!(split.vars(), 5 - drop);
+            for len in 0..=prefix.len() {
+                let sums = split.sum(len, |y| (F::from(y as u64), F::ONE));
+                let weighted = prefix[..len].iter().enumerate().map(|(y, e)| *e * F::from(y as u64)).sum();
+                assert_eq!(sums, (weighted, prefix[..len].iter().sum()));
+            }
+        }
         for len in 0..=32 {
             assert_eq!(eq_sum(&z, len), table[..len].iter().sum::<F>());
         }
