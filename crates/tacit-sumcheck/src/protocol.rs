@@ -199,6 +199,26 @@ pub(crate) fn prove_as(
     openings: &Openings,
     total: Option<&Expr>,
 ) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
+    let mut blinds = commit_witness(&mut prover, context, openings)?;
+    let mut claims = run(&mut prover, context).map_err(shape)?;
+    let total = total.map(|total| claims.expr(&mut prover, context, total, &[], &[]));
+    let total = total.transpose().map_err(shape)?;
+    {
+        let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
+        prover.open(context, &claims, &blinds).map_err(shape)?;
+    }
+    for blinds in &mut blinds {
+        blinds.iter_mut().for_each(|b| *b = F::ZERO);
+    }
+    Ok((prover.finish(), total))
+}
+
+/// Commits to the witness; the blinds of every column's rows, those of the statement first.
+pub(crate) fn commit_witness(
+    prover: &mut Prover,
+    context: &Context<'_>,
+    openings: &Openings,
+) -> Result<Vec<Vec<F>>, EngineError> {
     let plan = context.plan;
     let mut blinds: Vec<Vec<F>> = Vec::with_capacity(plan.columns.len());
     for segment in Segment::COMMITTED {
@@ -212,30 +232,18 @@ pub(crate) fn prove_as(
         let mut all = segment_blinds(segment, opening, rows.iter().sum()).into_iter();
         blinds.extend(rows.into_iter().map(|n| all.by_ref().take(n).collect::<Vec<_>>()));
     }
-    {
-        let _span = tracing::info_span!(target: "tacit_sumcheck", "commit").entered();
-        let first = blinds.len();
-        let mut rows = Vec::new();
-        for (column, values) in plan.columns.iter().zip(&context.values.columns).skip(first) {
-            blinds.push((0..column.layout.rows()).map(|_| prover.random()).collect());
-            rows.extend(
-                (0..column.layout.rows()).map(|r| Row { runs: vec![(0, &values[column.layout.range(r)])] }),
-            );
-        }
-        let committed = commit_rows(&Generators::get(plan.width), &rows, &blinds[first..].concat());
-        prover.points(Message::WitnessRow, rows.len(), || committed).map_err(shape)?;
+    let _span = tracing::info_span!(target: "tacit_sumcheck", "commit").entered();
+    let first = blinds.len();
+    let mut rows = Vec::new();
+    for (column, values) in plan.columns.iter().zip(&context.values.columns).skip(first) {
+        blinds.push((0..column.layout.rows()).map(|_| prover.random()).collect());
+        rows.extend(
+            (0..column.layout.rows()).map(|r| Row { runs: vec![(0, &values[column.layout.range(r)])] }),
+        );
     }
-    let mut claims = run(&mut prover, context).map_err(shape)?;
-    let total = total.map(|total| claims.expr(&mut prover, context, total, &[], &[]));
-    let total = total.transpose().map_err(shape)?;
-    {
-        let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
-        prover.open(context, &claims, &blinds).map_err(shape)?;
-    }
-    for blinds in &mut blinds {
-        blinds.iter_mut().for_each(|b| *b = F::ZERO);
-    }
-    Ok((prover.finish(), total))
+    let committed = commit_rows(&Generators::get(plan.width), &rows, &blinds[first..].concat());
+    prover.points(Message::WitnessRow, rows.len(), || committed).map_err(shape)?;
+    Ok(blinds)
 }
 
 /// A prover does not read, so nothing it reads is malformed.
