@@ -205,15 +205,23 @@ pub(crate) fn normalise(points: &[Point]) -> Vec<Affine> {
 
 /// `Σ scalars[i]·bases[i]` over the shorter of the two lengths. Timing depends on the scalars.
 pub(crate) fn msm(scalars: &[F], bases: &[Affine]) -> Point {
-    let (scalars, bases): (Vec<[u64; 4]>, Vec<&Affine>) = scalars
+    let (scalars, bases): (Vec<[u64; 4]>, Vec<Affine>) = scalars
         .iter()
         .zip(bases)
         .filter(|(scalar, base)| !bool::from(scalar.is_zero() | base.is_identity()))
-        .map(|(scalar, base)| (<[u64; 4]>::from(*scalar), base))
+        .map(|(scalar, base)| (<[u64; 4]>::from(*scalar), *base))
         .unzip();
-    if scalars.is_empty() {
-        return Point::identity();
-    }
+    // What a cache holds.
+    const CHUNK: usize = 1 << 15;
+    scalars
+        .par_chunks(CHUNK)
+        .zip(bases.par_chunks(CHUNK))
+        .map(|(scalars, bases)| msm_chunk(scalars, bases))
+        .sum()
+}
+
+/// [`msm`] of at least one point.
+fn msm_chunk(scalars: &[[u64; 4]], bases: &[Affine]) -> Point {
     // One more than the longest scalar's, for the carry of balanced digits.
     let used = scalars.iter().fold([0; 4], |used, scalar| std::array::from_fn(|i| used[i] | scalar[i]));
     let bits = (0..4).map(|i| if used[i] == 0 { 0 } else { 64 * i + 65 - used[i].leading_zeros() as usize });
@@ -223,7 +231,7 @@ pub(crate) fn msm(scalars: &[F], bases: &[Affine]) -> Point {
         .expect("the range is not empty");
     let windows = bits.div_ceil(width);
     // One thread's share of the windows, but no more at a time than its cache holds.
-    let share = windows.div_ceil(rayon::current_num_threads()).min((1 << 16) / scalars.len()).max(1);
+    let share = windows.div_ceil(rayon::current_num_threads()).min((1 << 15) / scalars.len()).max(1);
     let partial = |first: usize| {
         let windows = share.min(windows - first);
         let mut entries = Vec::with_capacity(windows * scalars.len());
@@ -232,7 +240,7 @@ pub(crate) fn msm(scalars: &[F], bases: &[Affine]) -> Point {
                 entries.extend(Entry::new(window, width, booth(scalar, first + window, width), index));
             }
         }
-        horner(&bucket_sums(windows, width, &entries, |index| *bases[index]))
+        horner(&bucket_sums(windows, width, &entries, |index| bases[index]))
     };
     let mut sums: Vec<Jacobian> =
         (0..windows.div_ceil(share)).into_par_iter().map(|job| partial(job * share)).collect();
@@ -617,7 +625,7 @@ mod tests {
     #[test]
     fn msm_matches_naive() {
         let mut rng = ChaCha20Rng::seed_from_u64(2);
-        for len in [0, 1, 2, 3, 7, 31, 32, 33, 100, 700] {
+        for len in [0, 1, 2, 3, 7, 31, 32, 33, 100, 700, (1 << 15) + 100] {
             let bases: Vec<Affine> = (0..len).map(|_| Affine::random(&mut rng)).collect();
             let scalars: Vec<F> = (0..len)
                 .map(|i| match i % 5 {
