@@ -23,6 +23,8 @@ mod sumcheck;
 mod transcript;
 mod wide;
 mod witness;
+#[cfg(test)]
+mod zero_knowledge;
 
 pub use chunks::{Chunk, ChunkSecret};
 pub use engine::{PROTOCOL_VERSION, SumcheckEngine};
