@@ -215,10 +215,75 @@ impl Commitment {
         &self.0
     }
 
-    /// The first eight bytes in hexadecimal and an ellipsis, for sentences.
+    /// The first eight bytes of [`Commitment::pin`] in hexadecimal and an ellipsis, for sentences.
     #[must_use]
     pub fn short(&self) -> String {
-        short_hex(&self.0)
+        match self.pin() {
+            CommitmentPin::Whole(_) => short_hex(&self.0),
+            CommitmentPin::Digest(digest) => format!("{PIN}{}", short_hex(&digest)),
+        }
+    }
+}
+
+/// Longest commitment that people are shown in full, in bytes.
+const MAX_SHOWN: usize = 64;
+const PIN: &str = "sha256:";
+
+/// What somebody knows of a commitment: all of it, or, where it is long, its SHA-256 (`sha256:` and 64 digits).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CommitmentPin {
+    /// All of it.
+    Whole(Commitment),
+    /// Its SHA-256.
+    Digest([u8; 32]),
+}
+
+impl CommitmentPin {
+    /// Whether this is what is known of `commitment`.
+    #[must_use]
+    pub fn matches(&self, commitment: &Commitment) -> bool {
+        match self {
+            Self::Whole(known) => known == commitment,
+            Self::Digest(known) => Sha256::digest(&commitment.0).as_slice() == known,
+        }
+    }
+}
+
+impl From<Commitment> for CommitmentPin {
+    fn from(commitment: Commitment) -> Self {
+        Self::Whole(commitment)
+    }
+}
+
+impl fmt::Display for CommitmentPin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(commitment) => commitment.fmt(f),
+            Self::Digest(digest) => write!(f, "{PIN}{}", hex::encode(digest)),
+        }
+    }
+}
+
+impl FromStr for CommitmentPin {
+    type Err = HexError;
+
+    fn from_str(text: &str) -> Result<Self, HexError> {
+        match text.strip_prefix(PIN) {
+            Some(digest) => decode_hex(digest).map(Self::Digest),
+            None => text.parse().map(Self::Whole),
+        }
+    }
+}
+
+impl Commitment {
+    /// What people pass on to know the commitment again: all of it, or its SHA-256 where it is long.
+    #[must_use]
+    pub fn pin(&self) -> CommitmentPin {
+        if self.0.len() <= MAX_SHOWN {
+            CommitmentPin::Whole(self.clone())
+        } else {
+            CommitmentPin::Digest(Sha256::digest(&self.0).into())
+        }
     }
 }
 
@@ -312,5 +377,22 @@ mod tests {
         );
         assert!("ab".repeat(MAX_COMMITMENT + 1).parse::<Commitment>().is_err());
         assert_eq!("abc".parse::<Commitment>(), Err(HexError::Digit));
+    }
+
+    #[test]
+    fn long_commitments_are_pinned_by_their_digest() {
+        for length in [1, 32, 64, 65, 5000] {
+            let commitment = Commitment::new(vec![7; length]).expect("allowed");
+            let pin = commitment.pin();
+            let text = pin.to_string();
+            assert!(text.len() <= 128 && text.starts_with("sha256:") == (length > 64), "{text}");
+            assert_eq!(text.parse(), Ok(pin.clone()));
+            assert!(pin.matches(&commitment) && CommitmentPin::from(commitment.clone()).matches(&commitment));
+            let other = Commitment::new(vec![8; length]).expect("allowed");
+            assert!(!pin.matches(&other));
+            assert!(text.starts_with(commitment.short().trim_end_matches('…')), "{text}");
+        }
+        assert!("sha256:ab".parse::<CommitmentPin>().is_err());
+        assert!("sha256:".parse::<CommitmentPin>().is_err());
     }
 }

@@ -29,7 +29,9 @@ pub mod testing;
 mod text;
 
 pub use bundle::{Bundle, BundleError};
-pub use bytes::{CardId, CertificateDigest, ClaimDigest, Commitment, HexError, ModelId, SchemaDigest};
+pub use bytes::{
+    CardId, CertificateDigest, ClaimDigest, Commitment, CommitmentPin, HexError, ModelId, SchemaDigest,
+};
 pub use card::{Accuracy, Card, CardError, OutOfRange, Policy, Quantisation, UnsignedCard};
 pub use check::{ClaimMismatch, OpeningMismatch, RecordError};
 pub use claim::{

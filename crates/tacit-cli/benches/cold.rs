@@ -1,5 +1,6 @@
-//! The command as a user meets it: a new process each time, the medical model from its file. Proving and verifying with
-//! keys in the cache, making the keys, and the peak memory of a proof. `cargo bench -p tacit-cli --bench cold`.
+//! The command as a user meets it: a new process each time, the medical model from its file, by each engine. Proving and
+//! verifying with the card's certificate checked or the keys in the cache, the first time, and the peak memory of a proof.
+//! `cargo bench -p tacit-cli --bench cold`.
 
 #![expect(missing_docs, reason = "criterion_group! makes an undocumented public function")]
 
@@ -54,28 +55,34 @@ fn medical(c: &mut Criterion) {
             "quantize {onnx} --data {data}/train.csv --labels diagnosis --schema {data}/schema.json -o m.tacit"
         ),
     );
-    run(folder, "commit m.tacit -o card");
-    let prove = format!(
-        "prove inference --model m.tacit --opening card/opening.secret --input {data}/test.csv --row 0 -o p.proof --force"
-    );
-    let verify = "verify p.proof --card card/card.json --allow-dev-srs";
-    run(folder, &prove);
-    run(folder, verify);
-    let proof = std::fs::metadata(folder.join("p.proof")).map_or(0, |m| m.len());
-    println!("proof file {proof} bytes, peak memory of a proof {:?} MiB", peak_memory(tacit(folder, &prove)));
-
-    let mut group = c.benchmark_group("medical, cold");
-    group.sample_size(10);
-    group.bench_function("prove", |b| b.iter(|| run(folder, &prove)));
-    group.bench_function("verify", |b| b.iter(|| run(folder, verify)));
-    group.bench_function("prove, making the keys", |b| {
-        b.iter_batched(
-            || std::fs::remove_dir_all(folder.join("tacit/keys")).expect("keys are there"),
-            |()| run(folder, &prove),
-            criterion::BatchSize::PerIteration,
+    // What is kept between runs, and is missing the first time.
+    for (engine, kept) in [("sumcheck", "checked"), ("halo2", "keys")] {
+        let commit = format!("commit m.tacit -o {engine} --engine {engine} --key {engine}/owner.key --force");
+        run(folder, &format!("commit m.tacit -o {engine} --engine {engine}"));
+        let prove = format!(
+            "prove inference --model m.tacit --opening {engine}/opening.secret --input {data}/test.csv --row 0 \
+             -o {engine}.proof --force"
         );
-    });
-    group.finish();
+        let verify = format!("verify {engine}.proof --card {engine}/card.json --allow-dev-srs");
+        run(folder, &prove);
+        run(folder, &verify);
+        let proof = std::fs::metadata(folder.join(format!("{engine}.proof"))).map_or(0, |m| m.len());
+        let memory = peak_memory(tacit(folder, &prove));
+        println!("{engine}: proof file {proof} bytes, peak memory of a proof {memory:?} MiB");
+
+        let mut group = c.benchmark_group(format!("medical, cold, {engine}"));
+        group.sample_size(10);
+        group.bench_function("prove", |b| b.iter(|| run(folder, &prove)));
+        group.bench_function("verify", |b| b.iter(|| run(folder, &verify)));
+        let forget = || std::fs::remove_dir_all(folder.join("tacit").join(kept)).expect("it was kept");
+        for (name, line) in [("prove, the first time", &prove), ("verify, the first time", &verify)] {
+            group.bench_function(name, |b| {
+                b.iter_batched(forget, |()| run(folder, line), criterion::BatchSize::PerIteration);
+            });
+        }
+        group.bench_function("commit", |b| b.iter(|| run(folder, &commit)));
+        group.finish();
+    }
 }
 
 criterion_group!(benches, medical);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use tacit_claim::{CardId, CardName, Commitment, Context, EngineId};
+use tacit_claim::{CardId, CardName, CommitmentPin, Context, EngineId};
 
 const OVERVIEW: &str = "\
 Proves what a model said without showing the model or the data.
@@ -319,8 +319,8 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "ID")]
     pub(crate) expect_card: Option<CardId>,
     /// The record must be the one committed to as this
-    #[arg(long, value_name = "COMMITMENT", value_parser = whole_commitment)]
-    pub(crate) expect_input: Option<Commitment>,
+    #[arg(long, value_name = "COMMITMENT", value_parser = commitment_pin)]
+    pub(crate) expect_input: Option<CommitmentPin>,
     /// The proof must have been made for this
     #[arg(long, value_name = "STRING")]
     pub(crate) context: Option<Context>,
@@ -393,11 +393,13 @@ pub(crate) struct Force {
     pub(crate) force: bool,
 }
 
-/// A commitment in full: the short form that is shown to people would match nothing.
-fn whole_commitment(text: &str) -> Result<Commitment, String> {
-    let commitment: Commitment = text.parse().map_err(|e| format!("{e}"))?;
-    if commitment.as_bytes().len() < 32 {
-        return Err("a commitment has at least 64 hexadecimal digits; this is a part of one".to_owned());
+/// A commitment in full or its SHA-256: the short form that sentences show would match nothing.
+fn commitment_pin(text: &str) -> Result<CommitmentPin, String> {
+    let pin: CommitmentPin = text.parse().map_err(|e| format!("{e}"))?;
+    match &pin {
+        CommitmentPin::Whole(commitment) if commitment.as_bytes().len() < 32 => {
+            Err("a commitment has at least 64 hexadecimal digits; this is a part of one".to_owned())
+        }
+        _ => Ok(pin),
     }
-    Ok(commitment)
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use tacit_claim::{
-    CardError, CardId, ClaimMismatch, Commitment, Context, EngineId, HexError, OpeningMismatch, PointsError,
-    RecordError,
+    CardError, CardId, ClaimMismatch, Commitment, CommitmentPin, Context, EngineId, HexError,
+    OpeningMismatch, PointsError, RecordError,
 };
 use tacit_halo2::Halo2Error;
 use tacit_model::EvaluationError;
@@ -151,10 +151,10 @@ pub enum CoreError {
     },
     /// Another record than the one expected.
     #[error("the proof is about {}, not about the record committed to as {expected}",
-        actual.as_ref().map_or("a revealed record".to_owned(), |c| format!("the record committed to as {c}")))]
+        actual.as_ref().map_or("a revealed record".to_owned(), |c| format!("the record committed to as {}", c.pin())))]
     UnexpectedInput {
-        /// The commitment that the caller knows.
-        expected: Commitment,
+        /// What the caller knows of the commitment.
+        expected: CommitmentPin,
         /// The claim's.
         actual: Option<Commitment>,
     },

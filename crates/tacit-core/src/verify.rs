@@ -1,7 +1,7 @@
 //! Verification: the claim against the card, the proof against the statement that both make.
 
 use tacit_claim::{
-    Bundle, Card, CardId, CardPoints, CardWeights, Claim, ClaimKind, Commitment, Context, EngineId,
+    Bundle, Card, CardId, CardPoints, CardWeights, Claim, ClaimKind, CommitmentPin, Context, EngineId,
     Inference, OutputClaim, OutputOpening, WeightsClaim,
 };
 use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
@@ -21,7 +21,7 @@ pub struct Expectations {
     /// The card's id.
     pub card: Option<CardId>,
     /// The record's commitment.
-    pub input: Option<Commitment>,
+    pub input: Option<CommitmentPin>,
     /// The context.
     pub context: Option<Context>,
     /// The answer, where the claim hides it.
@@ -63,7 +63,8 @@ pub fn verify(
         return Err(CoreError::UnexpectedCard { expected: pinned, actual: card.id() });
     }
     claim.check_against(card)?;
-    if let Some(input) = expected.input.as_ref().filter(|c| claim.input_commitment() != Some(c)) {
+    let is_pinned = |pin: &CommitmentPin| claim.input_commitment().is_some_and(|c| pin.matches(c));
+    if let Some(input) = expected.input.as_ref().filter(|pin| !is_pinned(pin)) {
         let actual = claim.input_commitment().cloned();
         return Err(CoreError::UnexpectedInput { expected: input.clone(), actual });
     }

@@ -4,9 +4,10 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
+use sha2::{Digest as _, Sha256};
 use tacit_claim::{
-    Bundle, Card, CardName, CardPoints, CertificateDigest, ClaimKind, Context, EngineId, InputClaim,
-    OutputClaim, OwnerKey, SaltBytes, UnsignedCard, WeightsOpening,
+    Bundle, Card, CardName, CardPoints, CertificateDigest, ClaimKind, CommitmentPin, Context, EngineId,
+    InputClaim, OutputClaim, OwnerKey, SaltBytes, UnsignedCard, WeightsOpening,
 };
 use tacit_core::{
     CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome, ProveInference, Proved, Record,
@@ -157,11 +158,14 @@ fn a_committed_record_keeps_its_commitment(engine: EngineId) {
     let proved = s.prove(&request(&s, Record::Committed(&opening))).unwrap();
     let known = opening.commitments[&engine].commitment.clone();
     assert_eq!(proved.bundle.claim().input_commitment(), Some(&known));
-    let expected = Expectations { input: Some(known), ..trusting() };
-    s.verify(&proved.bundle, &expected).unwrap();
+    for pin in
+        [known.pin(), known.clone().into(), CommitmentPin::Digest(Sha256::digest(known.as_bytes()).into())]
+    {
+        s.verify(&proved.bundle, &Expectations { input: Some(pin), ..trusting() }).unwrap();
+    }
     let another = commit_input(&s.card, record(s.model.architecture(), 2), &mut s.rng).unwrap();
     let other = another.commitments[&engine].commitment.clone();
-    let expected = Expectations { input: Some(other.clone()), ..trusting() };
+    let expected = Expectations { input: Some(other.pin()), ..trusting() };
     refused(s.verify(&proved.bundle, &expected), Outcome::DoesNotHold);
     // ... nor after the claim is rewritten to name it.
     let (mut claim, proof) = proved.bundle.into_parts();

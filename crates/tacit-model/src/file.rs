@@ -1,12 +1,11 @@
 //! `MODEL.tacit`: magic, version, canonical postcard body, SHA-256 of the body. One encoding per model.
 
-use postcard::ser_flavors::Flavor;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::architecture::{Architecture, ArchitectureError, WeightsError};
 use crate::evaluate::{Evaluation, EvaluationError, evaluate};
+use crate::varint::{Reader, VarintError, Writer};
 
 const MAGIC: &[u8; 8] = b"TACITMDL";
 const VERSION: u16 = 1;
@@ -14,8 +13,7 @@ const VERSION: u16 = 1;
 const MAX_FILE: usize = 1 << 30;
 
 /// The hidden integers of a model, one row-major tensor per parameter. Zeroised when dropped; never printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Weights(Vec<Vec<i64>>);
 
 impl std::fmt::Debug for Weights {
@@ -31,6 +29,28 @@ impl Weights {
     /// [`WeightsError`] names the parameter and element, never the value.
     pub fn new(architecture: &Architecture, tensors: Vec<Vec<i64>>) -> Result<Self, WeightsError> {
         let weights = Self(tensors);
+        weights.check(architecture)?;
+        Ok(weights)
+    }
+
+    /// Reads the weights at the end of a file; nothing may follow.
+    fn read(architecture: &Architecture, bytes: &[u8]) -> Result<Self, ModelFileError> {
+        let mut reader = Reader(bytes);
+        let (expected, actual) = (architecture.params.len(), reader.length()?);
+        if actual != expected {
+            return Err(WeightsError::Count { expected, actual }.into());
+        }
+        let mut weights = Self(Vec::with_capacity(expected));
+        for (param, spec) in architecture.params.iter().enumerate() {
+            let (expected, actual) = (spec.len(), reader.length()?);
+            if actual != expected {
+                return Err(WeightsError::Length { param, expected, actual }.into());
+            }
+            weights.0.push(reader.values(actual)?);
+        }
+        if !reader.0.is_empty() {
+            return Err(ModelFileError::NotCanonical);
+        }
         weights.check(architecture)?;
         Ok(weights)
     }
@@ -77,77 +97,20 @@ pub struct Model {
     digest: ModelDigest,
 }
 
-#[derive(Deserialize)]
-struct Body {
-    architecture: Architecture,
-    weights: Weights,
+/// Writes what the file holds after its checksum: canonical postcard of the architecture, then of the weights.
+fn write_body(architecture: &Architecture, weights: &Weights, mut sink: impl FnMut(&[u8])) {
+    sink(&architecture_bytes(architecture));
+    let mut writer = Writer::new(sink);
+    writer.length(weights.0.len());
+    for tensor in &weights.0 {
+        writer.list(tensor);
+    }
+    writer.finish();
 }
 
-/// The same for writing, without a copy of the weights.
-#[derive(Serialize)]
-struct BodyRef<'a> {
-    architecture: &'a Architecture,
-    weights: &'a Weights,
+fn architecture_bytes(architecture: &Architecture) -> Vec<u8> {
+    postcard::to_stdvec(architecture).expect("an architecture holds no map and no float: postcard writes it")
 }
-
-/// Hashes an encoding as it is made.
-struct Hashing {
-    hash: Sha256,
-    buffer: Vec<u8>,
-}
-
-impl Hashing {
-    const CHUNK: usize = 1 << 13;
-
-    fn digest(body: &BodyRef<'_>) -> ModelDigest {
-        let flavor = Self { hash: Sha256::new(), buffer: Vec::with_capacity(Self::CHUNK) };
-        postcard::serialize_with_flavor(body, flavor).expect(WRITABLE)
-    }
-
-    fn flush(&mut self) {
-        self.hash.update(&self.buffer);
-        self.buffer.zeroize();
-    }
-}
-
-impl Flavor for Hashing {
-    type Output = ModelDigest;
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        if self.buffer.len() == Self::CHUNK {
-            self.flush();
-        }
-        self.buffer.push(byte);
-        Ok(())
-    }
-
-    fn finalize(mut self) -> postcard::Result<ModelDigest> {
-        self.flush();
-        Ok(ModelDigest(self.hash.finalize().into()))
-    }
-}
-
-/// Compares an encoding with what is left of `0` as it is made.
-struct Comparing<'a>(&'a [u8]);
-
-impl Flavor for Comparing<'_> {
-    type Output = bool;
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.try_extend(&[byte])
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0 = self.0.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<bool> {
-        Ok(self.0.is_empty())
-    }
-}
-
-const WRITABLE: &str = "a model holds no map and no float: postcard writes it";
 
 impl Model {
     /// Joins an architecture and weights after checking both.
@@ -157,8 +120,9 @@ impl Model {
     pub fn new(architecture: Architecture, tensors: Vec<Vec<i64>>) -> Result<Self, ModelFileError> {
         architecture.validate()?;
         let weights = Weights::new(&architecture, tensors)?;
-        let digest = Hashing::digest(&BodyRef { architecture: &architecture, weights: &weights });
-        Ok(Self { architecture, weights, digest })
+        let mut hash = Sha256::new();
+        write_body(&architecture, &weights, |bytes| hash.update(bytes));
+        Ok(Self { architecture, weights, digest: ModelDigest(hash.finalize().into()) })
     }
 
     /// The public half.
@@ -195,11 +159,8 @@ impl Model {
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&self.digest.0);
-        postcard::to_extend(&self.body(), out).expect(WRITABLE)
-    }
-
-    fn body(&self) -> BodyRef<'_> {
-        BodyRef { architecture: &self.architecture, weights: &self.weights }
+        write_body(&self.architecture, &self.weights, |bytes| out.extend_from_slice(bytes));
+        out
     }
 
     /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
@@ -220,15 +181,14 @@ impl Model {
         if Sha256::digest(body).as_slice() != checksum {
             return Err(E::Checksum);
         }
-        let Body { architecture, weights } =
-            postcard::from_bytes(body).map_err(|e| E::Body(e.to_string()))?;
-        let model = Self { architecture, weights, digest: ModelDigest(*checksum) };
-        model.architecture.validate()?;
-        model.weights.check(&model.architecture)?;
-        match postcard::serialize_with_flavor(&model.body(), Comparing(body)) {
-            Ok(true) => Ok(model),
-            _ => Err(E::NotCanonical),
+        let (architecture, rest) =
+            postcard::take_from_bytes::<Architecture>(body).map_err(|e| E::Body(e.to_string()))?;
+        if !body.starts_with(&architecture_bytes(&architecture)) {
+            return Err(E::NotCanonical);
         }
+        architecture.validate()?;
+        let weights = Weights::read(&architecture, rest)?;
+        Ok(Self { architecture, weights, digest: ModelDigest(*checksum) })
     }
 }
 
@@ -262,6 +222,15 @@ pub enum ModelFileError {
     /// The weights do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+}
+
+impl From<VarintError> for ModelFileError {
+    fn from(e: VarintError) -> Self {
+        match e {
+            VarintError::Malformed => Self::Body("the weights are cut short or malformed".to_owned()),
+            VarintError::NotShortest => Self::NotCanonical,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod file;
 mod fixed;
 mod schema;
 pub mod testing;
+mod varint;
 
 pub use architecture::{
     Architecture, ArchitectureDigest, ArchitectureError, LOWERING_VERSION, Node, NodeId, Normalise, Op,

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &CommitInput) -> Result<Report, Failure> {
     report.line(BOLD, "Committed to a record");
     report.field("for card", card.id().to_string());
     for (engine, committed) in &opening.commitments {
-        report.field("commitment", format!("{} ({engine})", committed.commitment));
+        report.field("commitment", format!("{} ({engine})", committed.commitment.pin()));
     }
     report.field("for the prover only", args.output.display().to_string());
     report.note("whoever verifies pins the record with `tacit verify --expect-input COMMITMENT`");

@@ -260,7 +260,7 @@ fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<()
     report.field(
         "record",
         match input {
-            InputClaim::Hidden { commitment } => format!("hidden, committed to as {commitment}"),
+            InputClaim::Hidden { commitment } => format!("hidden, committed to as {}", commitment.pin()),
             InputClaim::Revealed { record } => {
                 revealed.push("the whole record");
                 format!("in the claim: {}", record_text(record, card))
@@ -270,7 +270,7 @@ fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<()
     report.field(
         "answer",
         match output {
-            OutputClaim::Hidden { commitment } => format!("hidden, committed to as {commitment}"),
+            OutputClaim::Hidden { commitment } => format!("hidden, committed to as {}", commitment.pin()),
             OutputClaim::Public { values } => {
                 revealed.push("the answer");
                 format!("in the claim: {values:?} (units of the model's output)")
@@ -324,7 +324,7 @@ fn input_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {
     report.field("schema", opening.schema_digest.to_string());
     report.field("record", format!("{} (not shown)", count(opening.record.len(), "value")));
     for (engine, c) in &opening.commitments {
-        report.field("committed to as", format!("{} ({engine})", c.commitment));
+        report.field("committed to as", format!("{} ({engine})", c.commitment.pin()));
     }
     let commitments: serde_json::Map<_, _> =
         opening.commitments.iter().map(|(e, c)| (e.to_string(), c.commitment.to_string().into())).collect();

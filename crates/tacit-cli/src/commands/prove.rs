@@ -137,7 +137,7 @@ fn describe(
     let hidden = claim.hidden(card);
     report.field("stays hidden", if hidden.is_empty() { "nothing".to_owned() } else { hidden.join(", ") });
     if let Some(input) = claim.input_commitment() {
-        report.field("record committed to as", input.to_string());
+        report.field("record committed to as", input.pin().to_string());
     }
     report.field("engine", claim.engine.name());
     report.field("setup", setup_text(proved.setup.as_ref()));

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
         report.warn("UNSAFE DEVELOPMENT SETUP: anybody can forge such a proof; it proves nothing to anybody");
     }
     if let Some(commitment) = claim.input_commitment() {
-        report.field("record", commitment.to_string());
+        report.field("record", commitment.pin().to_string());
         if args.expect_input.is_none() {
             report.note("is that the record you mean? Pin its commitment with --expect-input");
         }

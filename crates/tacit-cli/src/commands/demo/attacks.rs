@@ -2,7 +2,7 @@
 
 use rand_core::OsRng;
 use serde_json::json;
-use tacit_claim::{Bundle, ClaimKind, Context, EngineId, InputClaim};
+use tacit_claim::{Bundle, ClaimKind, Commitment, Context, EngineId, InputClaim};
 use tacit_core::{CoreError, Expectations, Outcome, Proved, Verdict, commit_input};
 
 use super::Teller;
@@ -85,7 +85,8 @@ pub(super) fn on_the_claim(scene: &Scene, proved: &Proved, teller: &Teller) -> R
 
     let other = commit_input(card, scene.record.record.clone(), &mut OsRng)?;
     let commitment = other.commitments.get(&own.claim().engine).map(|c| c.commitment.clone());
-    let expected = Expectations { input: commitment.clone(), ..trusting.clone() };
+    let pin = commitment.as_ref().map(Commitment::pin);
+    let expected = Expectations { input: pin, ..trusting.clone() };
     round.tried(
         "the proof is shown to somebody who committed to a record",
         scene.verify(own, card, &expected),

@@ -52,7 +52,7 @@ impl Scene {
     pub(super) fn expected(&self, engine: EngineId) -> Expectations {
         Expectations {
             card: Some(self.card.id()),
-            input: self.record.commitments.get(&engine).map(|c| c.commitment.clone()),
+            input: self.record.commitments.get(&engine).map(|c| c.commitment.pin()),
             context: Some(self.context.clone()),
             allow_dev_srs: engine == EngineId::Halo2,
             ..Expectations::default()
@@ -263,7 +263,7 @@ fn patient(teller: &mut Teller, card: &Card) -> Result<InputOpening, Failure> {
         label.map_or("nothing", |c| c.name.as_str())
     ));
     for (engine, committed) in &opening.commitments {
-        teller.line(format!("Commitment {} ({engine})", committed.commitment));
+        teller.line(format!("Commitment {} ({engine})", committed.commitment.pin()));
     }
     Ok(opening)
 }
