@@ -106,8 +106,7 @@ fn row(c: &mut Criterion, name: &str, sizes: &[usize], samples: usize) {
     if !wanted.is_empty() && !wanted.iter().any(|w| name.contains(w.as_str())) {
         return;
     }
-    let (work, native) = (work(sizes, samples), ());
-    let () = native;
+    let work = work(sizes, samples);
     let system = &work.statement.system;
     let activations: usize = system
         .relations()
@@ -121,11 +120,12 @@ fn row(c: &mut Criterion, name: &str, sizes: &[usize], samples: usize) {
     let (_, verified) = timed(|| ENGINE.verify(&work.statement, &proof, &Silent).expect("it holds"));
     println!(
         "{name}: proof {} bytes, proved in {first:?}, verified in {verified:?} (first time), natively {native:?} (ratio {:.0}), \
-         {activations} requantised activations ({:.1} µs each), peak memory {:?} MiB",
+         {activations} requantised activations ({:.1} µs each), peak memory {:?} MiB ({} MiB of it for the proof, by estimate)",
         proof.len(),
         first.as_secs_f64() / native.as_secs_f64(),
         first.as_secs_f64() * 1e6 / activations as f64,
         peak_memory(),
+        ENGINE.memory(system) >> 20,
     );
     if std::env::var_os("TACIT_SPANS").is_some() {
         let spans = tracing_subscriber::fmt()

@@ -15,7 +15,7 @@ use blake2::{Blake2b512, Digest as _};
 use halo2curves::ff::{Field as _, PrimeField as _};
 use halo2curves::group::{Curve as _, Group as _};
 use rand_core::CryptoRngCore;
-use tacit_relations::{EngineError, Openings, Progress, Refused, Statement, TensorId, Trace};
+use tacit_relations::{EngineError, Openings, Progress, Refused, RelationSystem, Statement, TensorId, Trace};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::engine::{PROOF, SumcheckEngine};
@@ -134,7 +134,31 @@ fn merging(binding: &[u8; 32], hashes: impl ExactSizeIterator<Item = [u8; 64]>, 
     transcript
 }
 
+/// Cuts `samples` into the fewest chunks of equal length (the last may be shorter) of which none takes more than `budget`
+/// bytes to prove. `memory` says how many bytes a number of samples takes; one sample is always allowed.
+#[must_use]
+pub fn chunk_samples(samples: u64, budget: u64, memory: impl Fn(u64) -> u64) -> Vec<Range<u64>> {
+    let (mut fits, mut too_long) = (1, samples.saturating_add(1));
+    while too_long - fits > 1 {
+        let middle = fits + (too_long - fits) / 2;
+        if memory(middle) <= budget {
+            fits = middle;
+        } else {
+            too_long = middle;
+        }
+    }
+    let count = samples.div_ceil(fits);
+    let len = samples.div_ceil(count.max(1));
+    (0..count).map(|i| i * len..samples.min((i + 1) * len)).filter(|r| !r.is_empty()).collect()
+}
+
 impl SumcheckEngine {
+    /// About how many bytes a proof about `system` takes at its peak, the trace not counted.
+    #[must_use]
+    pub fn memory(&self, system: &RelationSystem) -> u64 {
+        Plan::new(system).memory()
+    }
+
     /// Proves one chunk. The secret opens its total, for [`SumcheckEngine::merge`].
     ///
     /// # Errors
@@ -236,5 +260,29 @@ impl SumcheckEngine {
         let pedersen = Pedersen::get();
         let left = Point::from(mask) + (totals - pedersen.commit(&f_from_i64(sum), &F::ZERO)) * e;
         (left == pedersen.blind(&response)).then_some(()).ok_or(Refused::DoesNotHold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_the_samples_within_the_budget() {
+        for samples in [1, 2, 7, 360, 1000] {
+            for budget in [0, 10, 95, 100, 777, 10_000, u64::MAX] {
+                let chunks = chunk_samples(samples, budget, |n| 10 * n);
+                let lengths: Vec<u64> = chunks.iter().map(|c| c.end - c.start).collect();
+                assert!(
+                    lengths.iter().all(|&n| n == 1 || 10 * n <= budget),
+                    "{samples} {budget}: {lengths:?}"
+                );
+                assert_eq!(chunks[0].start, 0);
+                assert!(chunks.windows(2).all(|w| w[0].end == w[1].start));
+                assert_eq!(chunks.last().map(|c| c.end), Some(samples));
+                assert!(lengths[..lengths.len() - 1].iter().all(|&n| n == lengths[0]));
+            }
+        }
+        assert!(chunk_samples(0, 10, |n| n).is_empty());
     }
 }

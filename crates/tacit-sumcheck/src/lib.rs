@@ -26,6 +26,6 @@ mod witness;
 #[cfg(test)]
 mod zero_knowledge;
 
-pub use chunks::{Chunk, ChunkSecret};
+pub use chunks::{Chunk, ChunkSecret, chunk_samples};
 pub use engine::{PROTOCOL_VERSION, SumcheckEngine};
 pub use party::Message;

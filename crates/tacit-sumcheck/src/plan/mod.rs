@@ -170,6 +170,26 @@ impl Plan {
         self.columns.iter().filter(move |c| c.segment == segment)
     }
 
+    /// About how many bytes proving takes at its peak, the trace not counted: the lookup tree (two field elements a leaf, as many
+    /// again in the layers above, and the copy of a layer that its sum-check folds), then the dense tables of products.
+    pub(crate) fn memory(&self) -> u64 {
+        let padded = |lens: &[usize]| Grid { lens: lens.to_vec() }.padded_len() as u64;
+        let leaves: u64 = self.lookups.iter().map(|l| padded(&l.lens)).sum();
+        let rows: u64 = self.tables.iter().map(|t| 1 << t.vars()).sum();
+        let largest = self.lookups.iter().map(|l| l.lens.iter().product::<usize>() as u64).max().unwrap_or(0);
+        let columns: u64 =
+            self.segment(Segment::Witness).map(|c| c.layout.range(c.layout.rows() - 1).end as u64).sum();
+        let products: u64 = self
+            .checks
+            .iter()
+            .map(|c| match c {
+                Check::Elementwise { lens, .. } => 64 * padded(lens),
+                _ => 0,
+            })
+            .sum();
+        8 * columns + (160 * (leaves + rows) + 16 * largest).max(products)
+    }
+
     /// Rough cost: looked-up values, committed values, messages.
     fn cost(&self) -> usize {
         let table: usize = self.tables.iter().map(|t| 1 << t.vars()).sum();
