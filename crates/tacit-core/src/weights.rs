@@ -15,6 +15,9 @@ use crate::folder::{DataFolder, committer};
 /// Version of the halo2 engine's commitments on cards.
 pub(crate) const HALO2_VERSION: u32 = 1;
 
+/// Bytes of a point.
+const POINT: usize = 32;
+
 /// The card's commitment under `engine`: of the version that this build has, with the id that belongs to it.
 fn named(card: &Card, engine: EngineId) -> Result<CommittedModel<'_>, CoreError> {
     let committed = card.commitments().get(engine).ok_or_else(|| CoreError::OtherEngine {
@@ -60,6 +63,10 @@ fn points_of<'a>(card: &'a Card, given: Option<&'a CardPoints>) -> Result<&'a Ca
 /// Checks that the points are those that the card's digest was made of.
 fn check_points(card: &Card, named: &CommittedModel<'_>, points: &Commitment) -> Result<(), CoreError> {
     let other = |_| CoreError::OtherPoints(card.id());
+    // There are never more points than weights: more need not be decoded to be refused.
+    if points.0.len() / POINT > card.architecture().weight_count() {
+        return Err(CoreError::OtherPoints(card.id()));
+    }
     let digest = SumcheckEngine.weights_digest(points).map_err(other)?;
     if digest.to_bytes().as_slice() == named.weights.as_bytes() {
         Ok(())

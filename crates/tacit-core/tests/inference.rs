@@ -382,6 +382,8 @@ fn a_card_needs_its_points_and_its_certificate() {
             let e = refused(check(home, &beside, Some(&other)), Outcome::Unusable);
             assert!(matches!(e, CoreError::OtherPoints(_)), "{e}");
         }
+        let many = CardPoints::new(points.repeat(1 + 10_000 / points.len()), certificate.to_vec()).unwrap();
+        assert!(matches!(check(home, &beside, Some(&many)), Err(CoreError::OtherPoints(_))));
         let fewer = CardPoints::new(points[..points.len() - 32].to_vec(), certificate.to_vec());
         if let Ok(fewer) = fewer {
             assert!(matches!(check(home, &beside, Some(&fewer)), Err(CoreError::OtherPoints(_))));
