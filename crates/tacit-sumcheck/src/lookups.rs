@@ -97,7 +97,10 @@ pub(crate) fn run<P: Party>(
         let lambda = party.challenge("layer");
         let claim = denominator.clone().plus(&numerator, lambda);
         let mut children = context.proving.then(|| {
-            let layer = std::mem::take(&mut layers[depth + 1]);
+            let mut layer = std::mem::take(&mut layers[depth + 1]);
+            if depth + 1 == layers.len() - 1 && layer.denominators.is_empty() {
+                layer = leaves(context, &compression, &blocks);
+            }
             LayerRounds::new(layer, lambda, &point)
         });
         let rounds = children.as_mut().map(|c| c as &mut dyn WeightedRounds);
@@ -246,7 +249,10 @@ fn leaves(context: &Context<'_>, compression: &Compression, blocks: &[Block]) ->
     layer
 }
 
-/// Every layer, the root first.
+/// More leaves than this are computed a second time rather than kept until they are needed.
+const KEPT: usize = 1 << 22;
+
+/// Every layer, the root first; too many leaves are left out.
 fn tree(leaves: Layer, depth: usize) -> Vec<Layer> {
     let mut layers = vec![leaves];
     for _ in 0..depth {
@@ -259,6 +265,9 @@ fn tree(leaves: Layer, depth: usize) -> Vec<Layer> {
         });
         let (numerators, denominators) = sums.unzip();
         layers.push(Layer { numerators, denominators });
+        if layers.len() == 2 && layers[0].numerators.len() > KEPT {
+            layers[0] = Layer::default();
+        }
     }
     layers.reverse();
     layers
