@@ -177,8 +177,6 @@ impl Plan {
         let leaves: u64 = self.lookups.iter().map(|l| padded(&l.lens)).sum();
         let rows: u64 = self.tables.iter().map(|t| 1 << t.vars()).sum();
         let largest = self.lookups.iter().map(|l| l.lens.iter().product::<usize>() as u64).max().unwrap_or(0);
-        let columns: u64 =
-            self.segment(Segment::Witness).map(|c| c.layout.range(c.layout.rows() - 1).end as u64).sum();
         let products: u64 = self
             .checks
             .iter()
@@ -187,18 +185,23 @@ impl Plan {
                 _ => 0,
             })
             .sum();
-        8 * columns + (160 * (leaves + rows) + 16 * largest).max(products)
+        8 * self.witness_len() + (160 * (leaves + rows) + 16 * largest).max(products)
     }
 
     /// Rough cost: looked-up values, committed values, messages.
-    fn cost(&self) -> usize {
-        let table: usize = self.tables.iter().map(|t| 1 << t.vars()).sum();
-        let lookups: usize = self.lookups.iter().map(|l| l.lens.iter().product::<usize>()).sum();
+    fn cost(&self) -> u64 {
+        let table: u64 = self.tables.iter().map(|t| 1 << t.vars()).sum();
+        let lookups: u64 =
+            self.lookups.iter().map(|l| l.lens.iter().map(|&n| n as u64).product::<u64>()).sum();
         let leaves = table + lookups;
-        let witness: usize =
-            self.segment(Segment::Witness).map(|c| c.layout.range(c.layout.rows() - 1).end).sum();
-        let messages = self.columns.len() + crate::grid::bits_of(leaves).pow(2);
-        4 * leaves + witness + 50 * messages
+        let messages =
+            self.columns.len() as u64 + u64::from(leaves.next_power_of_two().trailing_zeros()).pow(2);
+        4 * leaves + self.witness_len() + 50 * messages
+    }
+
+    /// Integers committed with the proof.
+    fn witness_len(&self) -> u64 {
+        self.segment(Segment::Witness).map(|c| c.layout.range(c.layout.rows() - 1).end as u64).sum()
     }
 }
 
