@@ -3,6 +3,8 @@
 //! Multilinear polynomials, Pedersen–Hyrax commitments over Grumpkin, sum-check with committed messages, logup for
 //! ranges and tables. Needs no setup.
 
+#[cfg(test)]
+mod attacks;
 mod checks;
 mod chunks;
 mod claims;

@@ -200,17 +200,18 @@ impl Builder<'_> {
                 .filter(|e| e.terms.len() <= 64 && e.terms.iter().all(|t| t.coefficient.abs() < 1 << 110))
         };
         let form = sum(&operands).unwrap_or_else(|| {
-            let small: Vec<(i64, Expr)> = operands
+            // Even an operand that is always zero may be a form of large coefficients.
+            let columns: Vec<(i64, Expr)> = operands
                 .iter()
                 .map(|(by, e)| {
-                    let wide = e.terms.len() > 1;
-                    (*by, if wide { self.column_of(&lens, e.clone()) } else { self.small(&lens, e.clone()) })
+                    let known = e.terms.is_empty();
+                    (*by, if known { e.clone() } else { self.column_of(&lens, e.clone()) })
                 })
                 .collect();
-            small
+            columns
                 .iter()
                 .try_fold(Expr::constant(offset.into()), |sum, (by, e)| sum.checked_add(e, i128::from(*by)))
-                .expect("coefficients below 2^62 times 64-bit constants, few of them")
+                .expect("64-bit coefficients of new columns, and constants whose sum is below 2^100")
         });
         let free = self.system.tensor(y).segment == Segment::Witness && form.terms.len() <= 64;
         if free && self.exprs[y.0 as usize].is_none() && !self.absorbed.contains_key(&y) {
@@ -245,9 +246,9 @@ impl Builder<'_> {
         }
     }
 
-    /// The result of a relation over axes that fall into groups of these sizes; a column wired to it where its own
-    /// axes do not.
-    fn grouped_result(&mut self, y: TensorId, sizes: &[usize]) -> (Vec<Vec<usize>>, Expr) {
+    /// The result of a relation over axes that fall into groups of these sizes, the last into one axis where `single` says
+    /// so; a column wired to it where its own axes do not.
+    fn grouped_result(&mut self, y: TensorId, sizes: &[usize], single: bool) -> (Vec<Vec<usize>>, Expr) {
         let own = self.lens(y);
         let mut rest = own.iter().copied();
         let groups: Option<Vec<Vec<usize>>> = sizes
@@ -262,7 +263,8 @@ impl Builder<'_> {
                 (covered == size).then_some(group)
             })
             .collect();
-        if let Some(groups) = groups {
+        let fits = |groups: &Vec<Vec<usize>>| !single || groups.last().is_none_or(|group| group.len() <= 1);
+        if let Some(groups) = groups.filter(fits) {
             return (groups, self.result(y));
         }
         let groups: Vec<Vec<usize>> = sizes.iter().map(|&size| vec![size]).collect();
@@ -281,7 +283,7 @@ impl Builder<'_> {
 
     fn contraction(&mut self, a: &View, c: &View, bias: Option<&View>, y: TensorId) {
         let (b, m, k, n) = (a.axes[0].len, a.axes[1].len, a.axes[2].len, c.axes[2].len);
-        let (groups, result) = self.grouped_result(y, &[b, m, n]);
+        let (groups, result) = self.grouped_result(y, &[b, m, n], false);
         let [batch, rows, columns] = groups.try_into().expect("three groups were asked for");
         let left = self.operand(a, &[&batch[..], &rows, &[k]].concat());
         let right = self.operand(c, &[&batch[..], &[k], &columns].concat());
@@ -356,7 +358,7 @@ impl Builder<'_> {
     /// `y` is one-hot and selects a value that is at least every candidate and more than each before it.
     fn argmax(&mut self, x: &View, y: TensorId) {
         let k = x.axes.last().map_or(1, |a| a.len);
-        let (mut groups, selector) = self.grouped_result(y, &[x.len() / k, k]);
+        let (mut groups, selector) = self.grouped_result(y, &[x.len() / k, k], true);
         groups.truncate(1);
         let lead = groups.remove(0);
         let lens = [&lead[..], &[k]].concat();
