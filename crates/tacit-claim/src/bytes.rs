@@ -159,8 +159,8 @@ bytes32! {
     CardId
 }
 bytes32! {
-    /// Identity of a committed model under one engine, 32 bytes, made by the engine from the architecture's digest
-    /// and the commitment to the weights. Ids of different engines are never equal.
+    /// Identity of a committed model under one engine, 32 bytes, made by the engine from the architecture's
+    /// digest and the commitment to the weights. Ids of different engines are never equal.
     ModelId
 }
 bytes32! {
@@ -229,7 +229,8 @@ impl Commitment {
 const MAX_SHOWN: usize = 64;
 const PIN: &str = "sha256:";
 
-/// What somebody knows of a commitment: all of it, or, where it is long, its SHA-256 (`sha256:` and 64 digits).
+/// What somebody knows of a commitment: all of it, or, where it is long, its SHA-256 (`sha256:` and 64
+/// digits).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CommitmentPin {
     /// All of it.

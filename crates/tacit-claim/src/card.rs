@@ -1,7 +1,7 @@
 //! `card.json`: what an owner says about a model, for everybody to see, signed. It never changes.
 //!
-//! The file is RFC 8785 (canonical) JSON without a number that a double could not hold; its SHA-256 is the card's id.
-//! The owner signs the same JSON without the `signature` field.
+//! The file is RFC 8785 (canonical) JSON without a number that a double could not hold; its SHA-256 is the
+//! card's id. The owner signs the same JSON without the `signature` field.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -119,7 +119,8 @@ impl CardJson {
 }
 
 impl UnsignedCard {
-    /// What the sumcheck engine's certificate for such a card of `owner` is bound to. See [`Card::certificate_binding`].
+    /// What the sumcheck engine's certificate for such a card of `owner` is bound to. See
+    /// [`Card::certificate_binding`].
     ///
     /// # Errors
     /// [`CardError::Number`] when the content holds a number that JSON does not keep.
@@ -128,7 +129,8 @@ impl UnsignedCard {
     }
 }
 
-/// The digest of a card's JSON without what the certificate cannot know: the signature and the certificate's own digest.
+/// The digest of a card's JSON without what the certificate cannot know: the signature and the certificate's
+/// own digest.
 fn certificate_binding(mut card: Value) -> [u8; 32] {
     if let Value::Object(fields) = &mut card {
         fields.remove("signature");
@@ -319,16 +321,16 @@ impl Card {
         &self.content.commitments
     }
 
-    /// The sumcheck commitment's points and certificate, where the card carries them itself. That they are those of the
-    /// commitment is for the engine to check.
+    /// The sumcheck commitment's points and certificate, where the card carries them itself. That they are
+    /// those of the commitment is for the engine to check.
     #[must_use]
     pub fn inline_points(&self) -> Option<&CardPoints> {
         self.content.commitments.sumcheck.as_ref()?.parameters.points.as_ref()
     }
 
-    /// What the sumcheck engine's certificate of the weights is bound to: SHA-256 over a domain and the card's canonical
-    /// JSON without `signature` and without the contents of the sumcheck commitment's `parameters`. So owner's key,
-    /// architecture, commitments, policy and name are all bound.
+    /// What the sumcheck engine's certificate of the weights is bound to: SHA-256 over a domain and the
+    /// card's canonical JSON without `signature` and without the contents of the sumcheck commitment's
+    /// `parameters`. So owner's key, architecture, commitments, policy and name are all bound.
     #[must_use]
     pub fn certificate_binding(&self) -> [u8; 32] {
         certificate_binding(serde_json::from_slice(&self.json).expect("a card was read from this JSON"))

@@ -37,7 +37,8 @@ pub struct Halo2Parameters {
 pub struct SumcheckParameters {
     /// SHA-256 of the certificate that every weight fits its width.
     pub certificate: CertificateDigest,
-    /// The commitment's points and the certificate, where they are small; otherwise `card.points` beside the card.
+    /// The commitment's points and the certificate, where they are small; otherwise `card.points` beside the
+    /// card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub points: Option<CardPoints>,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum EngineId {
     /// Transparent: no setup, large models, whole test sets.
     Sumcheck,
-    /// Circuits over BN254 with KZG: short proofs, quick to verify.
+    /// Circuits over BN254 with KZG: the shortest proofs.
     Halo2,
 }
 

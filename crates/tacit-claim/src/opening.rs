@@ -1,7 +1,8 @@
-//! Secret files: `opening.secret`, which opens a card's commitments, `input.secret`, which opens a record's, and
-//! `PROOF.answer.secret`, which opens that of an answer.
+//! Secret files: `opening.secret`, which opens a card's commitments, `input.secret`, which opens a record's,
+//! and `PROOF.answer.secret`, which opens that of an answer.
 //!
-//! All are: magic (8 bytes), version (2, little-endian), SHA-256 of the body (32), body in canonical postcard.
+//! All are: magic (8 bytes), version (2, little-endian), SHA-256 of the body (32), body in canonical
+//! postcard.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +24,8 @@ const HEADER: usize = 8 + 2 + 32;
 /// A varint of 64 bits takes at most this many bytes.
 const VARINT: usize = 10;
 
-/// What opens the commitments to a card's weights. Whoever has it and guesses the weights can confirm the guess.
+/// What opens the commitments to a card's weights. Whoever has it and guesses the weights can confirm the
+/// guess.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightsOpening {
     /// The card whose commitments it opens.
@@ -48,7 +50,8 @@ impl WeightsOpening {
         Self::FILE.write(self, 3 * 32 + VARINT + self.salts.len() * (VARINT + 32))
     }
 
-    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
+    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical
+    /// encodings.
     ///
     /// # Errors
     /// [`OpeningError`], which shows no secret.
@@ -125,7 +128,8 @@ impl InputOpening {
         Self::FILE.write(self, 32 + 32 + 2 * VARINT + self.record.len() * VARINT + commitments)
     }
 
-    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
+    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical
+    /// encodings.
     ///
     /// # Errors
     /// [`OpeningError`], which shows no secret.
@@ -134,7 +138,8 @@ impl InputOpening {
     }
 }
 
-/// The answer that a claim hides, with what opens its commitment. Whoever has it can show which answer a proof is about.
+/// The answer that a claim hides, with what opens its commitment. Whoever has it can show which answer a
+/// proof is about.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct OutputOpening {
     /// The claim whose answer it is.
@@ -169,7 +174,8 @@ impl OutputOpening {
         Self::FILE.write(self, 32 + 32 + VARINT + self.values.len() * VARINT)
     }
 
-    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
+    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical
+    /// encodings.
     ///
     /// # Errors
     /// [`OpeningError`], which shows no secret.

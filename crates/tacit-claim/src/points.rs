@@ -1,8 +1,9 @@
-//! `card.points`: what a card's sumcheck commitment is made of and too large for the card itself. For everybody.
+//! `card.points`: what a card's sumcheck commitment is made of and too large for the card itself. For
+//! everybody.
 //!
-//! Magic (8 bytes), version (2), length of the points (4), points, length of the certificate (4), certificate; integers
-//! little-endian, nothing behind. The card names both parts by their digests, so that the file needs no signature. Files
-//! of at most [`CardPoints::MAX_INLINE`] bytes lie in the card, in base64.
+//! Magic (8 bytes), version (2), length of the points (4), points, length of the certificate (4),
+//! certificate; integers little-endian, nothing behind. The card names both parts by their digests, so that
+//! the file needs no signature. Files of at most [`CardPoints::MAX_INLINE`] bytes lie in the card, in base64.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Which kind of file some bytes are, from their beginning or their format name. Says nothing of their validity.
+//! Which kind of file some bytes are, from their beginning or their format name. Says nothing of their
+//! validity.
 
 use std::fmt;
 
@@ -100,8 +101,8 @@ pub fn sniff(bytes: &[u8]) -> FileKind {
     if looks_like_onnx(bytes) { FileKind::Onnx } else { FileKind::Unknown }
 }
 
-/// An ONNX file is a protobuf `ModelProto`; its first field is as a rule `ir_version`, field 1, a small varint, which
-/// another field (2 to 25) follows.
+/// An ONNX file is a protobuf `ModelProto`; its first field is as a rule `ir_version`, field 1, a small
+/// varint, which another field (2 to 25) follows.
 fn looks_like_onnx(bytes: &[u8]) -> bool {
     match bytes {
         [0x08, 1..=0x1f, tag, ..] => matches!(tag >> 3, 2..=15) && matches!(tag & 7, 0 | 2),

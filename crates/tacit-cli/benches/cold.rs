@@ -1,6 +1,6 @@
-//! The command as a user meets it: a new process each time, the medical model from its file, by each engine. Proving and
-//! verifying with the card's certificate checked or the keys in the cache, the first time, and the peak memory of a proof.
-//! `cargo bench -p tacit-cli --bench cold`.
+//! The command as a user meets it: a new process each time, the medical model from its file, by each engine.
+//! Proving and verifying with the card's certificate checked or the keys in the cache, the first time, and
+//! the peak memory of a proof. `cargo bench -p tacit-cli --bench cold`.
 
 #![expect(missing_docs, reason = "criterion_group! makes an undocumented public function")]
 

@@ -167,7 +167,7 @@ pub(crate) struct Commit {
 pub(crate) enum EngineChoice {
     /// No setup, large models, quick proofs
     Sumcheck,
-    /// Proofs of a few kilobytes, verified in milliseconds; needs a setup
+    /// Proofs of four to five kilobytes; needs a setup and takes longer
     Halo2,
     /// Both
     All,
@@ -266,7 +266,8 @@ pub(crate) struct ProveInference {
     /// What the proof is made for: a request, a competition and competitor, a holder's key
     #[arg(long, default_value = "", value_name = "STRING", hide_default_value = true)]
     pub(crate) context: Context,
-    /// The engine, sumcheck or halo2 [default: sumcheck if the card was made for it, otherwise the one it was made for]
+    /// The engine, sumcheck or halo2 [default: sumcheck if the card was made for it, otherwise the one it was
+    /// made for]
     #[arg(long)]
     pub(crate) engine: Option<EngineId>,
     /// Also say where the time went

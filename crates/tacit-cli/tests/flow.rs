@@ -184,7 +184,8 @@ fn every_choice_of_what_is_hidden_can_be_made(engine: &str) {
     assert!(!place.path("d.proof").exists());
 }
 
-/// Nothing is said of engines: the sumcheck engine. A card for halo2 alone is proved by halo2, one for both by either.
+/// Nothing is said of engines: the sumcheck engine. A card for halo2 alone is proved by halo2, one for both
+/// by either.
 #[test]
 fn the_engine_follows_from_the_card() {
     let place = quantised();

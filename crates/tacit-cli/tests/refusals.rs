@@ -52,7 +52,8 @@ fn a_damaged_proof_does_not_hold(engine: &str) {
     let v = verifier(good(engine), engine);
     let verify = &*verify_line(engine);
     let bytes = v.read("answer.proof");
-    // Magic, version, lengths, the claim's version, engine, card, the last byte of the claim, the engine's proof.
+    // Magic, version, lengths, the claim's version, engine, card, the last byte of the claim, the engine's
+    // proof.
     let claim_end = 14 + u32::from_le_bytes(bytes[10..14].try_into().unwrap()) as usize;
     for at in [
         0,

@@ -49,8 +49,8 @@ pub struct Committed {
     pub opening: WeightsOpening,
 }
 
-/// Commits to a model under a fresh salt per engine. For the sumcheck engine this makes, once, the certificate that every
-/// weight fits its width, checks it, and remembers in `folder` that it holds.
+/// Commits to a model under a fresh salt per engine. For the sumcheck engine this makes, once, the
+/// certificate that every weight fits its width, checks it, and remembers in `folder` that it holds.
 ///
 /// # Errors
 /// [`CoreError`].

@@ -46,8 +46,8 @@ pub enum Access {
     Secret,
 }
 
-/// Refuses if `path` exists and `force` is not set, and in any case if it is anything but a regular file: a rename would
-/// put a file in the place of a device, a pipe or a link.
+/// Refuses if `path` exists and `force` is not set, and in any case if it is anything but a regular file: a
+/// rename would put a file in the place of a device, a pipe or a link.
 ///
 /// # Errors
 /// [`CoreError::Exists`], [`CoreError::NotAFile`].
@@ -60,7 +60,8 @@ pub fn check_absent(path: &Path, force: bool) -> Result<(), CoreError> {
     }
 }
 
-/// Writes a file whole or not at all: to a temporary file beside it, synced, then renamed. Makes missing folders.
+/// Writes a file whole or not at all: to a temporary file beside it, synced, then renamed. Makes missing
+/// folders.
 ///
 /// # Errors
 /// [`CoreError::Exists`] without `force`, [`CoreError::Io`].

@@ -10,8 +10,8 @@ use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
 
 use crate::files::{self, Access};
 
-/// A folder that the application chooses, with setups in `srs/`, keys in `keys/` and marks of checked cards in
-/// `checked/`. Need not exist yet.
+/// A folder that the application chooses, with setups in `srs/`, keys in `keys/` and marks of checked cards
+/// in `checked/`. Need not exist yet.
 #[derive(Debug, Clone)]
 pub struct DataFolder(PathBuf);
 
@@ -45,8 +45,8 @@ impl DataFolder {
         files::read(&self.mark_path(card), mark.len() as u64).is_ok_and(|found| *found == mark.as_bytes())
     }
 
-    /// Remembers that the points are the card's and that its certificate was checked. A folder that cannot be written
-    /// remembers nothing: the next check is made anew.
+    /// Remembers that the points are the card's and that its certificate was checked. A folder that cannot be
+    /// written remembers nothing: the next check is made anew.
     pub(crate) fn mark_checked(&self, card: CardId, points: &CardPoints) {
         let _ = files::write(&self.mark_path(card), mark(points).as_bytes(), Access::Public, true);
     }

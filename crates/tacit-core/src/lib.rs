@@ -1,5 +1,5 @@
-//! What applications use: commit to a model, commit to a record, prove, verify; engines by name; files that are never
-//! half-written.
+//! What applications use: commit to a model, commit to a record, prove, verify; engines by name; files that
+//! are never half-written.
 //!
 //! ```text
 //! commit ──► Card (+ CardPoints beside it) + WeightsOpening
@@ -8,9 +8,9 @@
 //! verify(bundle, card) ──► Verdict
 //! ```
 //!
-//! Nothing here prints, reads the environment or asks the clock. Randomness comes from the caller, secrets are zeroised,
-//! and every error says which of the command's exit codes it means ([`Outcome`]) and what to do next
-//! ([`CoreError::advice`]).
+//! Nothing here prints, reads the environment or asks the clock. Randomness comes from the caller, secrets
+//! are zeroised, and every error says which of the command's exit codes it means ([`Outcome`]) and what to do
+//! next ([`CoreError::advice`]).
 
 mod commit;
 mod error;

@@ -75,7 +75,8 @@ pub struct Proved {
     pub setup: Option<SrsOrigin>,
 }
 
-/// Proves that the model of a card gives its answer on a record, and verifies the proof before handing it out.
+/// Proves that the model of a card gives its answer on a record, and verifies the proof before handing it
+/// out.
 ///
 /// # Errors
 /// [`CoreError`].
@@ -185,8 +186,8 @@ fn proof(
     }
 }
 
-/// What opens the card's commitment under the request's engine, which the card has: from the opening, or from the card
-/// where the weights are public.
+/// What opens the card's commitment under the request's engine, which the card has: from the opening, or from
+/// the card where the weights are public.
 fn weights_opening(request: &ProveInference<'_>) -> Result<Opening, CoreError> {
     let (card, engine) = (request.card, request.engine);
     let salt: Option<&SaltBytes> = match (request.opening, card.weights()) {
@@ -200,8 +201,8 @@ fn weights_opening(request: &ProveInference<'_>) -> Result<Opening, CoreError> {
     salt.map(|salt| Opening(*salt.expose())).ok_or(CoreError::NoOpening(card.id()))
 }
 
-/// Keeps an owner from proving with another model than the card's by mistake. The opening names the model; without one
-/// the commitment is made again.
+/// Keeps an owner from proving with another model than the card's by mistake. The opening names the model;
+/// without one the commitment is made again.
 fn check_model(
     request: &ProveInference<'_>,
     system: &RelationSystem,

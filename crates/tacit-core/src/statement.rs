@@ -12,9 +12,9 @@ use tacit_relations::{
 use crate::error::CoreError;
 use crate::weights::weights_commitment;
 
-/// Rebuilds the statement that `claim` makes about the model of `card`, after checking that they fit. `points` are the
-/// card's, where it does not carry them itself and the claim's engine is sumcheck. Whether the card's certificate holds
-/// is checked by [`crate::verify`], not here.
+/// Rebuilds the statement that `claim` makes about the model of `card`, after checking that they fit.
+/// `points` are the card's, where it does not carry them itself and the claim's engine is sumcheck. Whether
+/// the card's certificate holds is checked by [`crate::verify`], not here.
 ///
 /// # Errors
 /// [`CoreError::Claim`] when they do not fit, [`CoreError::Lower`] when the architecture cannot be lowered,
@@ -33,7 +33,8 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Nothing: the system by which weights, records and answers are packed for every claim about the architecture.
+    /// Nothing: the system by which weights, records and answers are packed for every claim about the
+    /// architecture.
     pub(crate) const NOTHING: Self = Self { input: false, output: false };
 
     pub(crate) fn of(claim: &Claim) -> Self {
@@ -53,8 +54,8 @@ pub(crate) fn lower(architecture: &Architecture, seen: Seen) -> Result<RelationS
     Ok(lower_inference(architecture, tacit_relations::Inference { samples: 1, input, output })?)
 }
 
-/// The statement of a claim that fits its card: `system` is lowered from the card as the claim has it, `weights` is the
-/// card's commitment.
+/// The statement of a claim that fits its card: `system` is lowered from the card as the claim has it,
+/// `weights` is the card's commitment.
 pub(crate) fn assemble(
     claim: &Claim,
     system: RelationSystem,

@@ -39,16 +39,18 @@ pub struct Verdict {
     pub hidden: Vec<String>,
     /// What nobody vouches for.
     pub unvouched: Vec<String>,
-    /// The setup under which it holds, read from the verifier's own folder. `None` where the engine needs none.
+    /// The setup under which it holds, read from the verifier's own folder. `None` where the engine needs
+    /// none.
     pub setup: Option<SrsOrigin>,
 }
 
-/// Checks that `bundle` proves its claim about the model of `card`, and that the claim is the expected one. `points` are
-/// the card's, needed where the claim's engine is sumcheck and the card does not carry them itself; the card's
-/// certificate is checked once and remembered in `folder`.
+/// Checks that `bundle` proves its claim about the model of `card`, and that the claim is the expected one.
+/// `points` are the card's, needed where the claim's engine is sumcheck and the card does not carry them
+/// itself; the card's certificate is checked once and remembered in `folder`.
 ///
 /// # Errors
-/// [`CoreError`]; [`CoreError::outcome`] tells a claim that does not hold from an unusable file and from a refusal.
+/// [`CoreError`]; [`CoreError::outcome`] tells a claim that does not hold from an unusable file and from a
+/// refusal.
 pub fn verify(
     folder: &DataFolder,
     bundle: &Bundle,

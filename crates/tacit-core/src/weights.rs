@@ -1,4 +1,5 @@
-//! What a card says of its weights, checked: versions, identity, and for the sumcheck engine points and certificate.
+//! What a card says of its weights, checked: versions, identity, and for the sumcheck engine points and
+//! certificate.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +50,8 @@ fn model_id(card: &Card, weights: &Digest) -> ModelId {
     ModelId(tacit_digest::model_id(card.architecture_digest().0, weights).to_bytes())
 }
 
-/// The card's points: its own, or else those that were given. Their certificate is the one that the card names.
+/// The card's points: its own, or else those that were given. Their certificate is the one that the card
+/// names.
 fn points_of<'a>(card: &'a Card, given: Option<&'a CardPoints>) -> Result<&'a CardPoints, CoreError> {
     let points = card.inline_points().or(given).ok_or(CoreError::NoPoints(card.id()))?;
     let named = card.commitments().sumcheck.as_ref().map(|c| c.parameters.certificate);
@@ -75,8 +77,8 @@ fn check_points(card: &Card, named: &CommittedModel<'_>, points: &Commitment) ->
     }
 }
 
-/// The commitment to the weights as the engine takes it, after checking that it is the card's. Says nothing of the
-/// certificate.
+/// The commitment to the weights as the engine takes it, after checking that it is the card's. Says nothing
+/// of the certificate.
 pub(crate) fn weights_commitment(
     card: &Card,
     engine: EngineId,
@@ -93,8 +95,8 @@ pub(crate) fn weights_commitment(
     }
 }
 
-/// The same, certificate included: checked now, or remembered from an earlier check of the same card and points.
-/// `system` is any system with the card's weights.
+/// The same, certificate included: checked now, or remembered from an earlier check of the same card and
+/// points. `system` is any system with the card's weights.
 pub(crate) fn certified_weights(
     folder: &DataFolder,
     card: &Card,

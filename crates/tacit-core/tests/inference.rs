@@ -1,4 +1,5 @@
-//! Commit, prove, verify through the library, and everything that must be refused. Every test runs with every engine.
+//! Commit, prove, verify through the library, and everything that must be refused. Every test runs with every
+//! engine.
 
 #![allow(clippy::unwrap_used)]
 
@@ -338,7 +339,8 @@ fn an_imported_setup_is_accepted() {
     let e = verify(&only_dev, &proved.bundle, &s.card, None, None, &trusting(), &Silent);
     refused(e, Outcome::DoesNotHold);
 
-    // A proof under the development setup, for a verifier who has both: refused by policy, or accepted by flag.
+    // A proof under the development setup, for a verifier who has both: refused by policy, or accepted by
+    // flag.
     let dev = stage(EngineId::Halo2, false);
     let proved = dev.prove(&request(&dev, Record::Fresh(record(s.model.architecture(), 5)))).unwrap();
     let e = s.verify_with(&proved.bundle, &dev.card, None, &Expectations::default());

@@ -78,8 +78,8 @@ impl Weights {
     }
 }
 
-/// SHA-256 of what a model file holds, architecture and weights. Whoever knows it can confirm a guess of the weights, so
-/// it is a secret like them, and never printed.
+/// SHA-256 of what a model file holds, architecture and weights. Whoever knows it can confirm a guess of the
+/// weights, so it is a secret like them, and never printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ModelDigest(pub [u8; 32]);
 
@@ -97,7 +97,8 @@ pub struct Model {
     digest: ModelDigest,
 }
 
-/// Writes what the file holds after its checksum: canonical postcard of the architecture, then of the weights.
+/// Writes what the file holds after its checksum: canonical postcard of the architecture, then of the
+/// weights.
 fn write_body(architecture: &Architecture, weights: &Weights, mut sink: impl FnMut(&[u8])) {
     sink(&architecture_bytes(architecture));
     let mut writer = Writer::new(sink);
@@ -163,7 +164,8 @@ impl Model {
         out
     }
 
-    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical encodings.
+    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical
+    /// encodings.
     ///
     /// # Errors
     /// [`ModelFileError`].

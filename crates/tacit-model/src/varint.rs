@@ -1,6 +1,7 @@
-//! Lists of integers as postcard writes them, without its detour through a byte at a time: a list is its length and its
-//! elements, a length a little-endian base-128 number with continuation bits, an integer the same of its zigzag form
-//! (0, -1, 1, -2, … as 0, 1, 2, 3, …). Each has one shortest form, and no other is read.
+//! Lists of integers as postcard writes them, without its detour through a byte at a time: a list is its
+//! length and its elements, a length a little-endian base-128 number with continuation bits, an integer the
+//! same of its zigzag form (0, -1, 1, -2, … as 0, 1, 2, 3, …). Each has one shortest form, and no other is
+//! read.
 
 /// Longest form of 64 bits.
 const MAX: usize = 10;

@@ -209,8 +209,8 @@ pub(crate) fn verifier(of: &Place, engine: &str) -> Place {
     place
 }
 
-/// The committed place, its sumcheck card signed anew without the points and the certificate, which lie beside it as
-/// those of a large model do.
+/// The committed place, its sumcheck card signed anew without the points and the certificate, which lie
+/// beside it as those of a large model do.
 pub(crate) fn points_beside(place: &Place) {
     let card = Card::from_json(&place.read("card/card.json")).unwrap();
     let key = OwnerKey::from_text(&place.read("card/owner.key")).unwrap();

@@ -28,8 +28,8 @@ use crate::report::{BAD, BOLD, GOOD, Item, LOUD, PLAIN, Report, rate, table};
 const STORY: &str = "A provider keeps a model that tells malignant from benign breast masses. A patient gets its answer, \
      and a proof that the advertised model gave it for exactly her record. Neither weights nor record are shown to \
      whoever verifies.";
-const SUCCINCT: &str = "The halo2 engine proves the same claim in a few kilobytes, for verifiers who must be quick or far away. It \
-     takes longer to prove, and needs a setup that was made in a ceremony.";
+const SUCCINCT: &str = "The halo2 engine proves the same claim in fewer bytes. It takes longer, and needs a setup that was made in \
+     a ceremony.";
 const UNSAFE: &str =
     "This demo makes a temporary UNSAFE development setup: anybody can forge proofs under it.";
 
@@ -122,7 +122,7 @@ pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
     teller.chapter("Others try to cheat");
     let mut attempts = attacks::on_the_claim(&scene, &proof, teller)?;
 
-    teller.chapter("The same as a proof of a few kilobytes, for whoever wants one");
+    teller.chapter("The same as a smaller proof, for whoever wants one");
     let succinct = succinct(teller, &scene, &mut figures)?;
     attempts.extend(attacks::by_a_prover(&scene, &succinct, teller)?);
     let accepted = attempts.iter().filter(|a| !a.refused).count();
