@@ -54,7 +54,8 @@ fn said(case: &Case, trace: &Trace) -> Vec<Vec<i64>> {
         .collect()
 }
 
-/// Whether the statement that these columns commit to, one element of one committed tensor being off, is true.
+/// Whether the statement that these columns commit to, one element of one committed tensor being off, is
+/// true.
 fn is_true(stage: &Stage, tensor: TensorId, at: usize, by: i64) -> bool {
     let case = &stage.case;
     // Every witness follows from weights and input: the statement is true if they lead to what it says.
@@ -63,11 +64,12 @@ fn is_true(stage: &Stage, tensor: TensorId, at: usize, by: i64) -> bool {
             .is_some_and(|t| holds(&case.system, &t) && said(case, &t) == said(case, &case.trace))
 }
 
-/// One element of one column is off. The proof is refused unless the plan's equations hold over the integers for what
-/// is committed, and then the statement is true by the relations' own definition.
+/// One element of one column is off. The proof is refused unless the plan's equations hold over the integers
+/// for what is committed, and then the statement is true by the relations' own definition.
 ///
-/// Exempt is an element of a *committed* tensor on which nothing said depends: an unread weight, a factor of zero, what a
-/// requantisation rounds away when no witness is committed beside it. No element of a witness column is exempt.
+/// Exempt is an element of a *committed* tensor on which nothing said depends: an unread weight, a factor of
+/// zero, what a requantisation rounds away when no witness is committed beside it. No element of a witness
+/// column is exempt.
 #[test]
 fn one_element_off() {
     let tally = Tally::default();
@@ -125,8 +127,8 @@ fn one_element_off() {
     tally.report("one element of a column");
 }
 
-/// Every relation in turn is broken by one element, all that follows computed from the lie: the prover's own columns for
-/// a trace that the checker refuses.
+/// Every relation in turn is broken by one element, all that follows computed from the lie: the prover's own
+/// columns for a trace that the checker refuses.
 #[test]
 fn one_relation_broken() {
     let tally = Tally::default();
@@ -151,8 +153,8 @@ fn one_relation_broken() {
                 let what = format!("{}: tensor {}, element {at}, by {by}", stage.case.name, id.0);
                 Tally::add(&tally.attempts);
                 let accepted = stage.accepts(&columns);
-                // Witness columns of requantisations, maxima and forms are computed from operands, not from the lie: where
-                // nothing else shows it, the trace that they stand for is honest.
+                // Witness columns of requantisations, maxima and forms are computed from operands, not from
+                // the lie: where nothing else shows it, the trace that they stand for is honest.
                 let truth = said(&stage.case, &lie) == said(&stage.case, &stage.case.trace);
                 if truth && stage.satisfied(&columns) {
                     assert!(accepted, "{what}: refused");
@@ -240,8 +242,9 @@ fn weights_beyond_their_width() {
     tally.report("a weight beyond its width");
 }
 
-/// A range with this many values, over an input, a witness and an output: the neighbours of its ends are refused, the ends
-/// are not. Powers of two and others, below and above the table, one value, the whole width.
+/// A range with this many values, over an input, a witness and an output: the neighbours of its ends are
+/// refused, the ends are not. Powers of two and others, below and above the table, one value, the whole
+/// width.
 #[test]
 fn ends_of_ranges() {
     use tacit_relations::testing::builder::Builder;

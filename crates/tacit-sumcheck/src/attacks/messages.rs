@@ -1,5 +1,5 @@
-//! One committed scalar is off, all that follows consistent with it: a round polynomial of any sum-check, an evaluation, a
-//! numerator or denominator of the lookup tree, a product.
+//! One committed scalar is off, all that follows consistent with it: a round polynomial of any sum-check, an
+//! evaluation, a numerator or denominator of the lookup tree, a product.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! Dishonest provers: what no proof may show, tried with the prover's own algebra.
 //!
-//! A [`Stage`] is a case whose prover commits to any columns at all; [`Stage::satisfied`] says over the integers whether
-//! columns are what the plan asks for, sharing nothing with the protocol. A [`Liar`] follows the protocol but for one
-//! message. Where an attack would succeed against a verifier that draws a challenge too early, the test says so by showing
-//! that it does succeed when the challenge is known in advance.
+//! A [`Stage`] is a case whose prover commits to any columns at all; [`Stage::satisfied`] says over the
+//! integers whether columns are what the plan asks for, sharing nothing with the protocol. A [`Liar`] follows
+//! the protocol but for one message. Where an attack would succeed against a verifier that draws a challenge
+//! too early, the test says so by showing that it does succeed when the challenge is known in advance.
 
 mod columns;
 mod messages;

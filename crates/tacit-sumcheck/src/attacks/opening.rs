@@ -1,7 +1,8 @@
-//! Attacks on the opening: wrong evaluations, rows that are not what they seem, wrong products, zeros that are not.
+//! Attacks on the opening: wrong evaluations, rows that are not what they seem, wrong products, zeros that
+//! are not.
 //!
-//! The opening stands alone here: a prover commits to tensors of many layouts, claims evaluations at a random point, and
-//! opens them by [`Liar::open`], the production prover's steps with places to cheat.
+//! The opening stands alone here: a prover commits to tensors of many layouts, claims evaluations at a random
+//! point, and opens them by [`Liar::open`], the production prover's steps with places to cheat.
 
 use std::sync::Arc;
 
@@ -99,7 +100,8 @@ impl Liar {
         inner_product(self, masked, eq, bases, &generators.u)
     }
 
-    /// The joining sum-check of a prover whose rows go on beyond their ends, where weights are zero. For claims alone.
+    /// The joining sum-check of a prover whose rows go on beyond their ends, where weights are zero. For
+    /// claims alone.
     fn join_beyond(
         &mut self,
         context: &Context<'_>,
@@ -353,8 +355,8 @@ fn rows_are_what_they_were_committed_as() {
     assert_eq!([swapped[before], swapped[before + 1]], [points[before + 1], points[before]]);
 }
 
-/// What lies beyond a row's end has no weight: a prover that commits to it and says so everywhere proves the same
-/// evaluation as without it, and no other.
+/// What lies beyond a row's end has no weight: a prover that commits to it and says so everywhere proves the
+/// same evaluation as without it, and no other.
 #[test]
 fn beyond_the_end_of_a_row_nothing_counts() {
     let stage = stage();
@@ -431,8 +433,8 @@ fn wrong_responses_and_vectors_are_refused() {
     }
 }
 
-/// A multiple of `U` hidden in a row would move the dot product, were the scalar base `ξ·U` known before the responses:
-/// every challenge is known in the first run, from which the prover computes what to hide.
+/// A multiple of `U` hidden in a row would move the dot product, were the scalar base `ξ·U` known before the
+/// responses: every challenge is known in the first run, from which the prover computes what to hide.
 #[test]
 fn the_scalar_base_comes_after_the_responses() {
     let stage = stage();

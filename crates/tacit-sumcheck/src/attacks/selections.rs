@@ -38,9 +38,9 @@ fn requant(shift: u8, lo: i64, hi: i64, segment: Segment) -> Stage {
     Stage::new(b.finish())
 }
 
-/// For every operand exactly one result, distance, remainder satisfies: those of the definition. Searched in full around
-/// the honest ones, the remainder solved for. Exempt: where `lo == hi` the result is a constant and its distance may be
-/// split in more than one way between above and below.
+/// For every operand exactly one result, distance, remainder satisfies: those of the definition. Searched in
+/// full around the honest ones, the remainder solved for. Exempt: where `lo == hi` the result is a constant
+/// and its distance may be split in more than one way between above and below.
 #[test]
 fn requantisation_is_unique() {
     let (mut tried, mut proofs) = (0, 0);
@@ -160,8 +160,8 @@ fn quantity(stage: &Stage, wanted: impl Fn(&Quantity) -> bool) -> usize {
     )[0]
 }
 
-/// Whatever selector, later ones and maximum a prover commits to, only the first of the largest can be selected: ties at
-/// every place, selectors that are no bits, that select none or two.
+/// Whatever selector, later ones and maximum a prover commits to, only the first of the largest can be
+/// selected: ties at every place, selectors that are no bits, that select none or two.
 #[test]
 fn arg_max_selects_the_first_of_the_largest() {
     let (mut tried, mut satisfied) = (0, 0);
@@ -251,7 +251,8 @@ fn two_tables() -> Stage {
     Stage::new(b.finish())
 }
 
-/// A tuple of one table does not serve where another is asked, whichever table's multiplicities say that it was looked up.
+/// A tuple of one table does not serve where another is asked, whichever table's multiplicities say that it
+/// was looked up.
 #[test]
 fn tuples_keep_to_their_table() {
     let stage = two_tables();
@@ -288,7 +289,8 @@ fn tuples_keep_to_their_table() {
     }
 }
 
-/// The same attacks succeed where the row challenge is known to be zero: it is what keeps tuples together and tables apart.
+/// The same attacks succeed where the row challenge is known to be zero: it is what keeps tuples together and
+/// tables apart.
 #[test]
 fn tuples_are_kept_by_their_challenge() {
     let stage = two_tables();
@@ -304,8 +306,8 @@ fn tuples_are_kept_by_their_challenge() {
     assert!(!stage.accepts_under(&columns, None));
 }
 
-/// A value off the range table with multiplicities chosen for a known `α`: `1/(α − 99) = 50/(α − 50)` at `α = 100`. It
-/// succeeds only where `α` is known before multiplicities are committed.
+/// A value off the range table with multiplicities chosen for a known `α`: `1/(α − 99) = 50/(α − 50)` at `α =
+/// 100`. It succeeds only where `α` is known before multiplicities are committed.
 #[test]
 fn multiplicities_come_before_their_challenge() {
     let mut b = Builder::new("range of 64 values", 63);

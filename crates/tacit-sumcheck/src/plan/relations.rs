@@ -119,9 +119,10 @@ impl Builder<'_> {
     }
 
     /// `x + 2^(shift-1) = 2^shift (y + above − below) + remainder` with `y ∈ [lo, hi]`, `above, below ≥ 0`,
-    /// `0 ≤ remainder < 2^shift`, `above · (hi − y) = 0`, `below · (y − lo) = 0`: for every `x` exactly one `y`. (If the
-    /// rounded value exceeds `hi`, `above` is positive, so `y = hi`; in the same way for `lo`; within, either being
-    /// positive would put the value on the wrong side.) Defines `y` and returns the form that `x` must equal.
+    /// `0 ≤ remainder < 2^shift`, `above · (hi − y) = 0`, `below · (y − lo) = 0`: for every `x` exactly one
+    /// `y`. (If the rounded value exceeds `hi`, `above` is positive, so `y = hi`; in the same way for `lo`;
+    /// within, either being positive would put the value on the wrong side.) Defines `y` and returns the form
+    /// that `x` must equal.
     pub(super) fn requant(&mut self, index: usize) -> Expr {
         let Relation::Requant { x, shift, lo, hi, y } = &self.system.relations()[index] else {
             unreachable!("callers pass requantisations")
@@ -246,8 +247,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The result of a relation over axes that fall into groups of these sizes, the last into one axis where `single` says
-    /// so; a column wired to it where its own axes do not.
+    /// The result of a relation over axes that fall into groups of these sizes, the last into one axis where
+    /// `single` says so; a column wired to it where its own axes do not.
     fn grouped_result(&mut self, y: TensorId, sizes: &[usize], single: bool) -> (Vec<Vec<usize>>, Expr) {
         let own = self.lens(y);
         let mut rest = own.iter().copied();
