@@ -5,7 +5,7 @@ use halo2curves::ff::FromUniformBytes as _;
 
 use crate::group::F;
 
-/// A random oracle that tests program: what it answers to a challenge, given its label and how many came before.
+/// A random oracle that tests program: its answer to a challenge, given the label and how many came before.
 #[cfg(test)]
 pub(crate) type Oracle = std::sync::Arc<dyn Fn(&str, usize) -> Option<F> + Send + Sync>;
 

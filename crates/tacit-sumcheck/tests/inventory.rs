@@ -109,7 +109,8 @@ fn recognised(statement: &Statement, proofs: &[&[u8]]) -> Option<[u8; 32]> {
         }
     }
     for proof in proofs {
-        // Where generators of rows are so few that the vector has one element, its dot product is that element.
+        // Where generators of rows are so few that the vector has one element, its dot product is that
+        // element.
         let scalars = proof.len() / 32 - u32::from_le_bytes(proof[..4].try_into().unwrap()) as usize;
         let end = if scalars == 9 + 1 { proof.len() - 32 } else { proof.len() };
         for element in elements(&proof[4..end]) {
@@ -136,7 +137,8 @@ fn two_proofs_of_one_statement_share_nothing() {
     }
 }
 
-/// The same system with other weights, every one mirrored within its bounds, and the two records in each other's place.
+/// The same system with other weights, every one mirrored within its bounds, and the two records in each
+/// other's place.
 fn with_other_values(case: &Case) -> Case {
     let mut given = case.given.clone();
     for (id, values) in case.system.segment(Segment::Weights).zip(&mut given.weights) {

@@ -1,7 +1,7 @@
 //! Proofs as they were first made: they keep being accepted, and making them again gives the same bytes.
 //!
-//! `TACIT_REGENERATE_FIXTURES=1` writes them anew; a difference then is a new version of the protocol, whose number is in
-//! the names. Randomness, salts and values are fixed.
+//! `TACIT_REGENERATE_FIXTURES=1` writes them anew; a difference then is a new version of the protocol, whose
+//! number is in the names. Randomness, salts and values are fixed.
 #![allow(clippy::unwrap_used)]
 
 mod common;

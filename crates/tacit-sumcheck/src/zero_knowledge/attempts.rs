@@ -50,8 +50,8 @@ fn overlap(a: &[u8], b: &[u8]) -> bool {
     b[4..].as_chunks::<32>().0.iter().any(|element| a.contains(element))
 }
 
-/// An opening of the factor `X` of the product in the first proof, from the responses of both: there is one if both
-/// answer different challenges under one mask.
+/// An opening of the factor `X` of the product in the first proof, from the responses of both: there is one
+/// if both answer different challenges under one mask.
 fn extract(setting: &Setting, proofs: [(&Transcript, &[u8], F); 2]) -> Option<(F, F)> {
     let [(a, ea), (b, eb)] = proofs.map(|(t, proof, e)| (setting.read(t.clone(), proof), e));
     let over = Option::<F>::from((ea - eb).invert())?;
@@ -74,7 +74,8 @@ fn equal_randomness_for_equal_statements_says_nothing_new() {
     assert_eq!(setting.prove_stuck(), setting.prove_stuck());
 }
 
-/// The source of randomness repeats itself and the values are the same; the statements differ in one thing each.
+/// The source of randomness repeats itself and the values are the same; the statements differ in one thing
+/// each.
 #[test]
 fn equal_randomness_for_other_statements_shares_no_mask() {
     let first = Setting::new(&case(0));
@@ -84,7 +85,8 @@ fn equal_randomness_for_other_statements_shares_no_mask() {
     other.statement.binding[0] ^= 1;
     assert!(!overlap(&proof, &other.prove_stuck()), "another claim");
 
-    // Other salts: without them in the seed, and the commitments in the transcript, rows of the witness would repeat.
+    // Other salts: without them in the seed, and the commitments in the transcript, rows of the witness would
+    // repeat.
     let mut other = Setting::new(&case(0));
     let opening = Opening([9; 32]);
     let tensors = other.statement.system.segment(Segment::Input).map(|id| (id, other.trace.tensor(id)));

@@ -1,9 +1,9 @@
-//! The protocol with some committed scalars sent in clear, as sum-check is without zero knowledge: prover, verifier and
-//! simulator alike.
+//! The protocol with some committed scalars sent in clear, as sum-check is without zero knowledge: prover,
+//! verifier and simulator alike.
 //!
-//! Honest proofs are accepted. They do not pass for simulated ones any more: two runs agree in what is in clear, which no
-//! simulator can know; and where everything is in clear, the verifier's equations are about values, which a simulator would
-//! have to satisfy.
+//! Honest proofs are accepted. They do not pass for simulated ones any more: two runs agree in what is in
+//! clear, which no simulator can know; and where everything is in clear, the verifier's equations are about
+//! values, which a simulator would have to satisfy.
 
 use halo2curves::ff::Field as _;
 
@@ -162,7 +162,8 @@ fn one_kind_in_clear_tells_real_from_simulated() {
     }
 }
 
-/// Sum-check as in the textbooks: the verifier's equations are about values, and only who knows a witness has them.
+/// Sum-check as in the textbooks: the verifier's equations are about values, and only who knows a witness has
+/// them.
 #[test]
 fn everything_in_clear_cannot_be_simulated() {
     let all: InClear = |_| true;

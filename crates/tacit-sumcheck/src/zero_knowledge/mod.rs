@@ -1,9 +1,11 @@
 //! Zero knowledge, tested.
 //!
-//! * [`replay`]: with equal challenges and equal values, two runs may share nothing, and every element that the prover draws
-//!   hides one message and that message alone. Together with the simulator this is the argument: commitments, responses and
-//!   the masked vector are a bijective image of what is drawn, everything else follows from them and the challenges.
-//! * [`simulator`]: transcripts without a witness, which the production verifier accepts once a single challenge is programmed.
+//! * [`replay`]: with equal challenges and equal values, two runs may share nothing, and every element that
+//!   the prover draws hides one message and that message alone. Together with the simulator this is the
+//!   argument: commitments, responses and the masked vector are a bijective image of what is drawn,
+//!   everything else follows from them and the challenges.
+//! * [`simulator`]: transcripts without a witness, which the production verifier accepts once a single
+//!   challenge is programmed.
 //! * [`clear`]: the protocol with some scalars sent in clear. What can be simulated above cannot be here.
 //! * [`attempts`]: masks are new for every attempt, even where the source of randomness is not.
 
@@ -115,10 +117,16 @@ impl Setting {
     }
 }
 
+/// A perceptron of which some columns have several rows.
+fn several_rows() -> Case {
+    perceptron(&[2, 33, 2], 4, 8, 2, 0)
+}
+
 /// Settings with all kinds of relations, all kinds of visibility, and a certificate.
 fn settings() -> Vec<Setting> {
     let mut cases: Vec<Case> = (0..4).map(|seed| perceptron(&[3, 4, 2], 8, 16, 1, seed)).collect();
     cases.extend((0..6).map(|seed| system(seed, 1, &Extra::ALL)));
+    cases.push(several_rows());
     cases.extend([selections::tables(), selections::maxima(), corners::all()].concat());
     let mut settings: Vec<Setting> = cases.iter().map(Setting::new).collect();
     settings.push(Setting::certificate(&cases[0]));

@@ -1,9 +1,12 @@
 //! The prover replayed: equal challenges, equal values, other randomness.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use halo2curves::ff::Field as _;
-use halo2curves::group::Curve as _;
+use halo2curves::group::{Curve as _, prime::PrimeCurveAffine as _};
+
+use tacit_relations::testing::builder::Builder;
 
 use super::*;
 use crate::group::{Generators, Point};
@@ -26,7 +29,7 @@ fn movement(before: &Body, after: &Body) -> Option<[u8; 32]> {
     match (before, after) {
         (Body::Point(p), Body::Point(q)) => {
             let moved = (Point::from(*q) - p).to_affine();
-            (moved != Affine::default()).then(|| moved.x.to_bytes())
+            (!bool::from(moved.is_identity())).then(|| moved.x.to_bytes())
         }
         (Body::Scalar(a), Body::Scalar(b)) => {
             let moved = *b - a;
@@ -64,10 +67,10 @@ pub(super) fn compare(before: &Elements, after: &Elements, from: usize) -> Vec<F
 }
 
 /// What a variant of the engine does to its fresh elements: to the `i`-th, given those before.
-type Tamper = std::rc::Rc<dyn Fn(usize, F, &[F]) -> F>;
+type Tamper = Rc<dyn Fn(usize, F, &[F]) -> F>;
 
 fn honest() -> Tamper {
-    std::rc::Rc::new(|_, fresh, _| fresh)
+    Rc::new(|_, fresh, _| fresh)
 }
 
 /// A tape that tampers with what `source` makes of each fresh element.
@@ -98,11 +101,12 @@ impl Setting {
         findings
     }
 
-    /// Adds one to each of these fresh elements in turn. Each must move its own message, by what it weighs there, and
-    /// nothing that another fresh element hides.
+    /// Adds one to each of these fresh elements in turn. Each must move its own message, by what it weighs
+    /// there, and nothing that another fresh element hides.
     ///
-    /// Fresh elements are drawn in this order: blindings of rows and of scalars, one for each point before the first
-    /// messages of the Σ-protocols; `b₁ … b₅, k`; blindings of the masked vector and of its dot product; the mask's vector.
+    /// Fresh elements are drawn in this order: blindings of rows and of scalars, one for each point before
+    /// the first messages of the Σ-protocols; `b₁ … b₅, k`; blindings of the masked vector and of its dot
+    /// product; the mask's vector.
     fn draws(&self, tamper: &Tamper, draws: impl Iterator<Item = usize>) -> Vec<Finding> {
         let generators = Generators::get(self.plan.width);
         let (h, u) = (generators.h, generators.u);
@@ -158,7 +162,7 @@ impl Setting {
 
     /// Number of fresh elements that a proof takes.
     fn drawn(&self) -> usize {
-        let count = std::rc::Rc::new(std::cell::Cell::new(0));
+        let count = Rc::new(std::cell::Cell::new(0));
         let counter = count.clone();
         self.run(
             1,
@@ -185,6 +189,37 @@ fn nothing_is_shared_between_runs_or_between_messages() {
     }
 }
 
+/// Each row of a column has a blinding of its own.
+#[test]
+fn every_row_has_a_blinding() {
+    let setting = Setting::new(&several_rows());
+    let columns = setting.plan.segment(Segment::Witness);
+    let rows: Vec<usize> = columns.map(|c| c.layout.rows()).collect();
+    assert!(rows.iter().any(|&n| n > 1));
+    assert_eq!(setting.draws(&honest(), 0..rows.iter().sum()), []);
+}
+
+/// The same for rows that a statement commits: rows of equal values cannot be told from others, in one tensor, in two, or
+/// in two segments with one salt.
+#[test]
+fn every_row_of_a_statement_has_a_blinding() {
+    let mut b = Builder::new("rows of ones", 0);
+    let ones = || vec![1; 3 * 64];
+    b.weights_of(&[3, 64], 4, ones());
+    b.weights_of(&[3, 64], 4, ones());
+    b.input_of(&[3, 64], 4, ones());
+    let case = b.finish();
+    let mut seen = HashSet::new();
+    for salt in [1, 2] {
+        for segment in [Segment::Weights, Segment::Input] {
+            let tensors = case.system.segment(segment).map(|id| (id, case.trace.tensor(id))).collect();
+            let commitment = protocol::commit(&case.system, segment, &tensors, &Opening([salt; 32])).unwrap();
+            seen.extend(commitment.0.as_chunks::<32>().0.to_vec());
+        }
+    }
+    assert_eq!(seen.len(), 2 * 9);
+}
+
 #[test]
 fn every_fresh_element_hides_one_message() {
     for setting in small() {
@@ -196,22 +231,24 @@ fn every_fresh_element_hides_one_message() {
     }
 }
 
-/// Variants of the engine that hide less. Each must be found, by replaying or by the work of the fresh elements.
+/// Variants of the engine that hide less. Each must be found, by replaying or by the work of the fresh
+/// elements.
 #[test]
 fn variants_that_hide_less_are_found() {
     let setting = &small()[0];
     let honest = setting.run(1, tape(&honest(), |_, fresh| fresh));
     let masks = honest.first(Message::Mask).unwrap();
     let at = |kind: Message| honest.first(kind).unwrap();
-    let zero =
-        |at: usize| -> Tamper { std::rc::Rc::new(move |i, fresh, _| if i == at { F::ZERO } else { fresh }) };
+    let zero = |at: usize| -> Tamper { Rc::new(move |i, fresh, _| if i == at { F::ZERO } else { fresh }) };
     let copy = |from: usize, to: usize| -> Tamper {
-        std::rc::Rc::new(move |i, fresh, drawn| if i == to { drawn[from] } else { fresh })
+        Rc::new(move |i, fresh, drawn| if i == to { drawn[from] } else { fresh })
     };
     let stuck = |range: std::ops::Range<usize>| -> Tamper {
-        std::rc::Rc::new(move |i, fresh, _| {
-            if range.contains(&i) { derive("tacit/test stuck", &[0; 32], i as u64) } else { fresh }
-        })
+        Rc::new(
+            move |i, fresh, _| {
+                if range.contains(&i) { derive("tacit/test stuck", &[0; 32], i as u64) } else { fresh }
+            },
+        )
     };
 
     // Commitments that hide nothing, one of each kind: values sent as good as in clear.
@@ -254,8 +291,7 @@ fn variants_that_hide_less_are_found() {
         assert!(found.contains(&Finding::Alike(Message::Response, Message::Response)), "{found:?}");
     }
     // One mask for the whole vector.
-    let flat: Tamper =
-        std::rc::Rc::new(move |i, fresh, drawn| if i > masks + 8 { drawn[masks + 8] } else { fresh });
+    let flat: Tamper = Rc::new(move |i, fresh, drawn| if i > masks + 8 { drawn[masks + 8] } else { fresh });
     assert!(setting.replay(&flat).contains(&Finding::Alike(Message::Folded, Message::Folded)));
     // The same blindings, or the same masks, in two proofs.
     let found = setting.replay(&stuck(0..masks));

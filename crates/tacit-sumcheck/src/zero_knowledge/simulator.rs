@@ -1,9 +1,9 @@
 //! Proofs without a witness.
 //!
-//! The simulator runs the protocol's own code on linear forms, as the verifier does, and sends a uniform point for every
-//! commitment. It knows one challenge beforehand, that of the Σ-protocols: it draws responses and the masked vector
-//! uniformly, solves the first messages from the verifier's equations, and programs the oracle there. All other challenges
-//! are what the oracle says.
+//! The simulator runs the protocol's own code on linear forms, as the verifier does, and sends a uniform
+//! point for every commitment. It knows one challenge beforehand, that of the Σ-protocols: it draws responses
+//! and the masked vector uniformly, solves the first messages from the verifier's equations, and programs the
+//! oracle there. All other challenges are what the oracle says.
 
 use halo2curves::ff::Field as _;
 use halo2curves::group::Curve as _;
@@ -136,8 +136,8 @@ impl Party for Simulator {
 }
 
 impl Setting {
-    /// A proof from the statement alone, for a transcript whose oracle answers `e` to the Σ-protocols. `run` runs the sum-checks:
-    /// the engine's own, or a variant's.
+    /// A proof from the statement alone, for a transcript whose oracle answers `e` to the Σ-protocols. `run`
+    /// runs the sum-checks: the engine's own, or a variant's.
     pub(super) fn simulate_with(
         &self,
         transcript: Transcript,
@@ -182,7 +182,8 @@ fn the_production_verifier_accepts_simulated_proofs() {
     }
 }
 
-/// What the simulator has of the statement is the commitments and the public values: that it is true does not matter.
+/// What the simulator has of the statement is the commitments and the public values: that it is true does not
+/// matter.
 #[test]
 fn false_statements_are_simulated_and_cannot_be_proved() {
     let mut setting = Setting::new(&perceptron(&[3, 4, 2], 8, 16, 1, 2));
