@@ -9,7 +9,7 @@ use tacit_relations::{
 };
 
 use crate::group::decode_all;
-use crate::party::Message;
+use crate::party::Inventory;
 use crate::plan::Plan;
 use crate::protocol;
 
@@ -83,7 +83,7 @@ impl SumcheckEngine {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn inventory(&self, statement: &Statement, proof: &[u8]) -> Result<Vec<(Message, usize)>, Refused> {
+    pub fn inventory(&self, statement: &Statement, proof: &[u8]) -> Result<Inventory, Refused> {
         statement.validate()?;
         protocol::verify(PROOF, &Plan::new(&statement.system), statement, proof)
     }

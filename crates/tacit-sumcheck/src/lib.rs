@@ -30,4 +30,4 @@ mod zero_knowledge;
 
 pub use chunks::{Chunk, ChunkSecret, chunk_samples};
 pub use engine::{PROTOCOL_VERSION, SumcheckEngine};
-pub use party::Message;
+pub use party::{Inventory, Message};

@@ -19,7 +19,9 @@ use rayon::prelude::*;
 
 use crate::claims::{Claim, Claims, Context};
 use crate::group::{Affine, F, Generators, Point, msm, normalise};
-use crate::party::{Combination, Linear, Malformed, Message, Opened, Party, Prover, Read, Verifier};
+use crate::party::{
+    Combination, Inventory, Linear, Malformed, Message, Opened, Party, Prover, Read, Verifier,
+};
 use crate::pedersen::Pedersen;
 use crate::plan::Column;
 use crate::poly::{SplitEq, eq_table, fold, inner};
@@ -355,7 +357,7 @@ impl Verifier<'_> {
         context: &Context<'_>,
         claims: &Claims<Combination>,
         commitments: &[Affine],
-    ) -> Result<Option<Vec<(Message, usize)>>, Malformed> {
+    ) -> Result<Option<Inventory>, Malformed> {
         let joined = join(&mut self, context, claims)?;
         let width = context.plan.width;
         let first = self.position();

@@ -35,6 +35,9 @@ pub enum Message {
     Folded,
 }
 
+/// Kind and bytes of every message of a proof, in order.
+pub type Inventory = Vec<(Message, usize)>;
+
 /// The proof is not of the shape that the statement asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
@@ -344,7 +347,7 @@ pub(crate) struct Verifier<'p> {
     points: Vec<Affine>,
     scalars: &'p [u8],
     next_point: usize,
-    inventory: Vec<(Message, usize)>,
+    inventory: Inventory,
 }
 
 impl<'p> Verifier<'p> {
@@ -404,7 +407,7 @@ impl<'p> Verifier<'p> {
 pub(crate) struct Read {
     pub(crate) points: Vec<Affine>,
     /// Kind and bytes of every message, in order.
-    pub(crate) inventory: Vec<(Message, usize)>,
+    pub(crate) inventory: Inventory,
     pub(crate) transcript: Transcript,
 }
 

@@ -14,7 +14,7 @@ use crate::expr::{Expr, Values};
 use crate::group::{Affine, F, Generators, Point, decode_all, encode};
 use crate::hyrax::{Row, commit_rows};
 use crate::layout::Layout;
-use crate::party::{Malformed, Message, Opened, Party, Prover, Verifier};
+use crate::party::{Inventory, Malformed, Message, Opened, Party, Prover, Verifier};
 use crate::plan::{Plan, PublicVector};
 use crate::transcript::{Transcript, derive};
 use crate::witness::{Misfit, fill};
@@ -257,7 +257,7 @@ pub(crate) fn verify(
     plan: &Plan,
     statement: &Statement,
     proof: &[u8],
-) -> Result<Vec<(Message, usize)>, Refused> {
+) -> Result<Inventory, Refused> {
     verify_with(plan, statement, proof, transcript(name, statement))
 }
 
@@ -267,7 +267,7 @@ pub(crate) fn verify_with(
     statement: &Statement,
     proof: &[u8],
     transcript: Transcript,
-) -> Result<Vec<(Message, usize)>, Refused> {
+) -> Result<Inventory, Refused> {
     verify_total(plan, statement, proof, transcript, None).map(|(inventory, _)| inventory)
 }
 
@@ -278,7 +278,7 @@ pub(crate) fn verify_total(
     proof: &[u8],
     transcript: Transcript,
     total: Option<&Expr>,
-) -> Result<(Vec<(Message, usize)>, Option<Point>), Refused> {
+) -> Result<(Inventory, Option<Point>), Refused> {
     let malformed = |m: Malformed| Refused::Malformed(m.0.to_owned());
     if !public_ranges_hold(plan, statement) {
         return Err(Refused::DoesNotHold);

@@ -103,13 +103,11 @@ mod tests {
         let whole = View::whole(T, &[3, 4, 5]);
         assert!(agree(&whole, &grid, &[3, 4, 5]));
         assert!(agree(&View::whole(T, &[60]), &grid, &[3, 4, 5]));
-        assert!(
-            agree(
-                &View { axes: vec![whole.axes[2], whole.axes[0], whole.axes[1]], ..whole.clone() },
-                &grid,
-                &[5, 12]
-            ) == false
-        );
+        assert!(!agree(
+            &View { axes: vec![whole.axes[2], whole.axes[0], whole.axes[1]], ..whole.clone() },
+            &grid,
+            &[5, 12]
+        ));
         assert!(agree(
             &View { axes: vec![whole.axes[2], whole.axes[0], whole.axes[1]], ..whole.clone() },
             &grid,
