@@ -8,6 +8,7 @@
 mod columns;
 mod messages;
 mod opening;
+mod points;
 mod selections;
 mod systems;
 
