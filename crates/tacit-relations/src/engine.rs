@@ -13,7 +13,8 @@ use crate::trace::Trace;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commitment(pub Vec<u8>);
 
-/// The secret that opens a commitment: a 256-bit salt from which the engine takes what it needs.
+/// The secret that opens a commitment: a 256-bit salt from which the engine takes what it needs. One opening is for one
+/// commitment: two commitments to different values under one salt may tell how they differ.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Opening(pub [u8; 32]);
 

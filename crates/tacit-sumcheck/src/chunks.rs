@@ -15,7 +15,9 @@ use blake2::{Blake2b512, Digest as _};
 use halo2curves::ff::{Field as _, PrimeField as _};
 use halo2curves::group::{Curve as _, Group as _};
 use rand_core::CryptoRngCore;
-use tacit_relations::{EngineError, Openings, Progress, Refused, RelationSystem, Statement, TensorId, Trace};
+use tacit_relations::{
+    EngineError, Openings, Progress, Refused, RelationSystem, Segment, Statement, TensorId, Trace,
+};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::engine::{PROOF, SumcheckEngine};
@@ -41,7 +43,7 @@ pub struct Chunk {
     pub total: TensorId,
 }
 
-/// Opens a chunk's total. Secret until merged, and of no use afterwards.
+/// Opens a chunk's total. Whoever reads it learns that total, before the merge and after: destroy it when merged.
 pub struct ChunkSecret {
     value: F,
     blind: F,
@@ -51,8 +53,9 @@ pub struct ChunkSecret {
 
 impl Drop for ChunkSecret {
     fn drop(&mut self) {
-        self.value = F::ZERO;
-        self.blind = F::ZERO;
+        for secret in [&mut self.value, &mut self.blind] {
+            crate::secret::wipe(std::slice::from_mut(secret));
+        }
     }
 }
 
@@ -214,8 +217,9 @@ impl SumcheckEngine {
         Ok([first, response.to_bytes()].concat())
     }
 
-    /// Verifies all chunks of a claim and that their totals add up to `sum`. Chunks must be given in order, cover
-    /// neighbouring samples and share one binding.
+    /// Verifies all chunks of a claim about `samples` samples and that their totals add up to `sum`. Chunks are given in
+    /// order, cover all samples, and share binding, commitment to the weights and total. That a chunk's system is about
+    /// as many samples as the chunk says is for the caller to see to, who builds the statements.
     ///
     /// # Errors
     /// [`Refused`].
@@ -223,18 +227,21 @@ impl SumcheckEngine {
         &self,
         chunks: &[(Statement, Chunk, Vec<u8>)],
         merge: &[u8],
+        samples: u64,
         sum: i64,
         progress: &dyn Progress,
     ) -> Result<(), Refused> {
         let malformed = |what: &str| Refused::Malformed(what.to_owned());
-        let Some((first, ..)) = chunks.first() else { return Err(malformed("there is no chunk")) };
-        let mut reached = chunks[0].1.samples.start;
+        let Some((first, start, _)) = chunks.first() else { return Err(malformed("there is no chunk")) };
+        let mut reached = 0;
         let mut totals = Point::identity();
         for (index, (statement, chunk, proof)) in chunks.iter().enumerate() {
             let whole = chunk.index as usize == index
                 && chunk.count as usize == chunks.len()
                 && chunk.samples.start == reached
-                && statement.binding == first.binding;
+                && chunk.total == start.total
+                && statement.binding == first.binding
+                && statement.commitments.get(&Segment::Weights) == first.commitments.get(&Segment::Weights);
             if !whole {
                 return Err(malformed("the chunks are not those of one claim, in order"));
             }
@@ -245,6 +252,9 @@ impl SumcheckEngine {
             let (transcript, total) = prepare(&plan, statement, chunk)?;
             let (_, total) = protocol::verify_total(&plan, statement, proof, transcript, Some(total))?;
             totals += total.ok_or(Refused::DoesNotHold)?;
+        }
+        if reached != samples {
+            return Err(malformed("the chunks do not cover all samples"));
         }
         let (point, rest) =
             merge.split_first_chunk::<32>().ok_or_else(|| malformed("the merge is cut short"))?;

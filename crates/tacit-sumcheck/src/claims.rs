@@ -133,8 +133,8 @@ impl Context<'_> {
 
 /// One pass over the integers of a column: its rows combined by the point's row weights, and the evaluation.
 fn combine(layout: &Layout, values: &[i64], point: &[F]) -> (Combined, F) {
-    let weights = layout.weights(point);
-    let rows: Vec<_> = weights.rows.iter().map(limbs).collect();
+    let columns = layout.column_weights(point);
+    let rows: Vec<_> = layout.row_weights(point).iter().map(limbs).collect();
     // Enough rows for a thread to be worth it.
     let chunk =
         rows.len().div_ceil(2 * rayon::current_num_threads()).max((1 << 13) / layout.row_len().min(1 << 13));
@@ -160,6 +160,6 @@ fn combine(layout: &Layout, values: &[i64], point: &[F]) -> (Combined, F) {
         full: full.finish(),
         tail: tail.finish(),
     });
-    let value = inner(&combined.full, &weights.columns) + inner(&combined.tail, &weights.columns);
+    let value = inner(&combined.full, &columns) + inner(&combined.tail, &columns);
     (combined, value)
 }

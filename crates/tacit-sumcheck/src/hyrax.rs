@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// One row of a Hyrax matrix: runs of small signed integers, each starting at a column.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Row<'a> {
     /// First column and values of each run; columns outside every run hold zero.
     pub(crate) runs: Vec<(usize, &'a [i64])>,

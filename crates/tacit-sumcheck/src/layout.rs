@@ -30,14 +30,6 @@ pub(crate) struct Layout {
     rows: usize,
 }
 
-/// Row and column weights of an evaluation.
-pub(crate) struct Weights {
-    /// One per row.
-    pub(crate) rows: Vec<F>,
-    /// One per element of a full row; a short row takes the first ones.
-    pub(crate) columns: Vec<F>,
-}
-
 /// Row length that suits a vector of `len` elements by itself.
 pub(crate) fn natural_width(len: usize) -> usize {
     (1usize << (bits_of(len) / 2 + 1)).clamp(ROW.0, ROW.1)
@@ -117,20 +109,24 @@ impl Layout {
         (lens, point[point.len() - vars..].to_vec())
     }
 
-    /// The weights whose bilinear form evaluates the vector's multilinear extension at `point`.
-    pub(crate) fn weights(&self, point: &[F]) -> Weights {
-        let axes = self.grid.split(point);
+    /// One weight per element of a full row, at `point`; a short row takes the first ones.
+    pub(crate) fn column_weights(&self, point: &[F]) -> Vec<F> {
         let (lens, within) = self.within(point);
-        let columns = outer_product(&lens, &Grid { lens: lens.clone() }.split(&within));
+        outer_product(&lens, &Grid { lens: lens.clone() }.split(&within))
+    }
+
+    /// One weight per row, at `point`: with the column weights they evaluate the vector's multilinear extension.
+    pub(crate) fn row_weights(&self, point: &[F]) -> Vec<F> {
         if self.rows == 1 {
-            return Weights { rows: vec![halo2curves::ff::Field::ONE], columns };
+            return vec![halo2curves::ff::Field::ONE];
         }
+        let axes = self.grid.split(point);
         let high = &axes[self.axis][..axes[self.axis].len() - self.low];
-        let mut row_lens = self.grid.lens[..self.axis].to_vec();
-        row_lens.push(self.blocks);
+        let mut lens = self.grid.lens[..self.axis].to_vec();
+        lens.push(self.blocks);
         let mut row_axes = axes[..self.axis].to_vec();
         row_axes.push(high);
-        Weights { rows: outer_product(&row_lens, &row_axes), columns }
+        outer_product(&lens, &row_axes)
     }
 }
 
@@ -168,11 +164,10 @@ mod tests {
             let covered: Vec<usize> = (0..layout.rows()).flat_map(|r| layout.range(r)).collect();
             assert_eq!(covered, (0..grid.len()).collect::<Vec<_>>(), "{grid:?}");
             let point: Vec<F> = (0..grid.vars() as u64).map(|i| F::from(17 * i + 5)).collect();
-            let weights = layout.weights(&point);
-            assert_eq!((weights.rows.len(), weights.columns.len()), (layout.rows(), layout.row_len()));
-            let value = (0..layout.rows()).fold(F::ZERO, |sum, r| {
-                sum + weights.rows[r] * inner(&values[layout.range(r)], &weights.columns)
-            });
+            let (rows, columns) = (layout.row_weights(&point), layout.column_weights(&point));
+            assert_eq!((rows.len(), columns.len()), (layout.rows(), layout.row_len()));
+            let value = (0..layout.rows())
+                .fold(F::ZERO, |sum, r| sum + rows[r] * inner(&values[layout.range(r)], &columns));
             let expected = inner(&values, &outer_product(&grid.lens, &grid.split(&point)));
             assert_eq!(value, expected, "{grid:?}");
         }

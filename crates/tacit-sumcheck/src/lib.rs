@@ -21,6 +21,7 @@ mod pedersen;
 mod plan;
 mod poly;
 mod protocol;
+mod secret;
 mod sumcheck;
 mod transcript;
 mod wide;

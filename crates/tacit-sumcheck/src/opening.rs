@@ -19,12 +19,13 @@ use rayon::prelude::*;
 
 use crate::claims::{Claim, Claims, Context};
 use crate::group::{Affine, F, Generators, Point, msm, normalise};
+use crate::layout::Layout;
 use crate::party::{
     Combination, Inventory, Linear, Malformed, Message, Opened, Party, Prover, Read, Verifier,
 };
 use crate::pedersen::Pedersen;
-use crate::plan::Column;
 use crate::poly::{SplitEq, eq_table, fold, inner};
+use crate::secret::Secret;
 use crate::sumcheck::{PlainRounds, WeightedRounds, plain, weighted};
 
 /// The inner-product argument stops folding at this length and sends what is left.
@@ -94,28 +95,16 @@ pub(crate) fn join<P: Party>(
         powers.push(power);
         power *= gamma;
     }
-    // Column weights are the same for claims with equal layouts and points: computed once for each.
-    let columns: Vec<Vec<F>> = claims
-        .list
-        .par_iter()
-        .map(|c| context.plan.columns[c.column].layout.weights(&c.point).columns)
-        .collect();
-    let mut prover =
-        context.proving.then(|| ColumnRounds::new(&context.plan.columns, &claims.list, &powers, &columns));
+    let places = Places::new(context, &claims.list);
+    let mut prover = context.proving.then(|| ColumnRounds::new(&places, &claims.list, &powers));
     let rounds = prover.as_mut().map(|p| p as &mut dyn PlainRounds);
     let reduced = plain(party, claim, vars, 2, rounds)?;
-    let eq = eq_table(&reduced.point);
-    let weights = claims
-        .list
-        .par_iter()
-        .zip(&columns)
-        .zip(&powers)
-        .map(|((c, columns), power)| {
-            let tail = context.plan.columns[c.column].layout.tail_len();
-            let full = inner(columns, &eq);
-            (*power * full, *power * tail.map_or(F::ZERO, |len| inner(&columns[..len], &eq)))
-        })
-        .collect();
+    let at_point = places.evaluate(&eq_table(&reduced.point));
+    let weights = places.of_claim.iter().zip(&powers).map(|(&place, power)| {
+        let (full, tail) = at_point[place];
+        (*power * full, *power * tail)
+    });
+    let weights = weights.collect();
     Ok(Joined { x, y, product, zero: joined_zero, dot: reduced.claim, s: reduced.point, weights })
 }
 
@@ -145,32 +134,67 @@ impl WeightedRounds for ProductRounds {
     }
 }
 
+/// Where in its row a claim weighs columns: few places for many claims, since points are shared.
+struct Places<'t> {
+    /// A layout, a point, and the length of short rows; different places weigh columns differently.
+    list: Vec<(&'t Layout, &'t [F])>,
+    of_claim: Vec<usize>,
+}
+
+impl<'t> Places<'t> {
+    fn new<S>(context: &Context<'t>, claims: &'t [Claim<S>]) -> Self {
+        let mut known = BTreeMap::new();
+        let mut list = Vec::new();
+        let of_claim = claims.iter().map(|claim| {
+            let layout = &context.plan.columns[claim.column].layout;
+            *known.entry((layout.within(&claim.point), layout.tail_len())).or_insert_with(|| {
+                list.push((layout, claim.point.as_slice()));
+                list.len() - 1
+            })
+        });
+        let of_claim = of_claim.collect();
+        Self { list, of_claim }
+    }
+
+    /// The extensions of the column weights, of full rows and of short ones, at the point of an equality table.
+    fn evaluate(&self, eq: &[F]) -> Vec<(F, F)> {
+        let places = self.list.par_iter();
+        places
+            .map(|(layout, point)| {
+                let columns = layout.column_weights(point);
+                let tail = layout.tail_len().map_or(F::ZERO, |len| inner(&columns[..len], eq));
+                (inner(&columns, eq), tail)
+            })
+            .collect()
+    }
+}
+
 /// `Σ_x Σ_i u_i(x) R_i(x)`.
 struct ColumnRounds {
     pairs: Vec<(Vec<F>, Vec<F>)>,
 }
 
 impl ColumnRounds {
-    fn new<S>(layouts: &[Column], claims: &[Claim<S>], powers: &[F], columns: &[Vec<F>]) -> Self {
-        // Claims with the same column weights are one pair.
-        let mut pairs: BTreeMap<_, (Vec<F>, Vec<F>)> = BTreeMap::new();
-        let mut add = |key: &(Vec<usize>, Vec<F>), u: &[F], r: &[F], power: &F| {
-            let key = (u.len(), key.clone());
-            let (sum, _) =
-                pairs.entry(key).or_insert_with(|| (vec![F::ZERO; u.len()], r[..u.len()].to_vec()));
-            for (sum, u) in sum.iter_mut().zip(u) {
-                *sum += *u * power;
-            }
-        };
-        for ((claim, power), columns) in claims.iter().zip(powers).zip(columns) {
+    fn new<S>(places: &Places<'_>, claims: &[Claim<S>], powers: &[F]) -> Self {
+        // Claims at one place are one pair, or two where there are short rows.
+        let mut pairs: Vec<(Vec<F>, Vec<F>)> = Vec::with_capacity(2 * places.list.len());
+        for (layout, point) in &places.list {
+            let columns = layout.column_weights(point);
+            let tail = layout.tail_len().unwrap_or(0);
+            let short = (vec![F::ZERO; tail], columns[..tail].to_vec());
+            pairs.push((vec![F::ZERO; columns.len()], columns));
+            pairs.push(short);
+        }
+        for ((claim, power), place) in claims.iter().zip(powers).zip(&places.of_claim) {
             let combined = claim.combined.as_ref().expect("the prover has rows");
-            let key = layouts[claim.column].layout.within(&claim.point);
-            add(&key, &combined.full, columns, power);
-            if !combined.tail.is_empty() {
-                add(&key, &combined.tail, columns, power);
+            for (pair, u) in [(2 * place, &combined.full), (2 * place + 1, &combined.tail)] {
+                for (sum, u) in pairs[pair].0.iter_mut().zip(u) {
+                    *sum += *u * power;
+                }
             }
         }
-        Self { pairs: pairs.into_values().collect() }
+        pairs.retain(|(u, _)| !u.is_empty());
+        Self { pairs }
     }
 }
 
@@ -208,7 +232,7 @@ pub(crate) fn row_weights<S: Sync>(
     let mut rows: Vec<Vec<F>> = context.plan.columns.iter().map(|c| vec![F::ZERO; c.layout.rows()]).collect();
     for (claim, (full, tail)) in claims.iter().zip(weights) {
         let layout = &context.plan.columns[claim.column].layout;
-        let of_point = layout.weights(&claim.point).rows;
+        let of_point = layout.row_weights(&claim.point);
         for (row, (sum, weight)) in rows[claim.column].iter_mut().zip(of_point).enumerate() {
             *sum += weight * if layout.is_tail(row) { tail } else { full };
         }
@@ -236,7 +260,7 @@ impl Prover {
         &mut self,
         context: &Context<'_>,
         claims: &Claims<Opened>,
-        blinds: &[Vec<F>],
+        blinds: &[Secret],
     ) -> Result<(), Malformed> {
         let joined = join(self, context, claims)?;
         let pedersen = Pedersen::get();
@@ -244,7 +268,7 @@ impl Prover {
         let bases = &generators.rows[..context.plan.width];
         let eq = eq_table(&joined.s);
 
-        let mut vector = vec![F::ZERO; context.plan.width];
+        let mut vector = Secret::from(vec![F::ZERO; context.plan.width]);
         for (claim, (full, tail)) in claims.list.iter().zip(&joined.weights) {
             let combined = claim.combined.as_ref().expect("the prover has rows");
             for (u, weight) in [(&combined.full, full), (&combined.tail, tail)] {
@@ -259,7 +283,7 @@ impl Prover {
         // First messages.
         let Joined { x, y, product, zero, dot, .. } = &joined;
         let [b1, b2, b3, b4, b5, k, mask_blind, mask_dot_blind] = std::array::from_fn(|_| self.random());
-        let mask: Vec<F> = (0..vector.len()).map(|_| self.random()).collect();
+        let mask: Secret = (0..vector.len()).map(|_| self.random()).collect();
         let mask_dot = inner(&mask, &eq);
         let first = normalise(&[
             pedersen.commit(&b1, &b2),
@@ -284,7 +308,7 @@ impl Prover {
             mask_dot_blind + e * dot.blind,
         ];
         self.elements(Message::Response, responses.len(), || responses)?;
-        let masked: Vec<F> = mask.iter().zip(&vector).map(|(m, v)| *m + e * v).collect();
+        let masked: Vec<F> = mask.iter().zip(vector.iter()).map(|(m, v)| *m + e * v).collect();
         inner_product(self, masked, eq, bases, &generators.u)
     }
 }

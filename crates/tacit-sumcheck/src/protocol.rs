@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use halo2curves::ff::Field as _;
 use rand_core::{CryptoRngCore, SeedableRng as _};
 use tacit_relations::{
     Commitment, EngineError, Opening, Openings, Refused, Segment, Statement, TensorId, Trace,
@@ -16,6 +15,7 @@ use crate::hyrax::{Row, commit_rows};
 use crate::layout::Layout;
 use crate::party::{Inventory, Malformed, Message, Opened, Party, Prover, Verifier};
 use crate::plan::{Plan, PublicVector};
+use crate::secret::Secret;
 use crate::transcript::{Transcript, derive};
 use crate::witness::{Misfit, fill};
 use crate::{checks, lookups};
@@ -199,16 +199,13 @@ pub(crate) fn prove_as(
     openings: &Openings,
     total: Option<&Expr>,
 ) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
-    let mut blinds = commit_witness(&mut prover, context, openings)?;
+    let blinds = commit_witness(&mut prover, context, openings)?;
     let mut claims = run(&mut prover, context).map_err(shape)?;
     let total = total.map(|total| claims.expr(&mut prover, context, total, &[], &[]));
     let total = total.transpose().map_err(shape)?;
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
         prover.open(context, &claims, &blinds).map_err(shape)?;
-    }
-    for blinds in &mut blinds {
-        blinds.iter_mut().for_each(|b| *b = F::ZERO);
     }
     Ok((prover.finish(), total))
 }
@@ -218,9 +215,9 @@ pub(crate) fn commit_witness(
     prover: &mut Prover,
     context: &Context<'_>,
     openings: &Openings,
-) -> Result<Vec<Vec<F>>, EngineError> {
+) -> Result<Vec<Secret>, EngineError> {
     let plan = context.plan;
-    let mut blinds: Vec<Vec<F>> = Vec::with_capacity(plan.columns.len());
+    let mut blinds: Vec<Secret> = Vec::with_capacity(plan.columns.len());
     for segment in Segment::COMMITTED {
         let rows: Vec<usize> = plan.segment(segment).map(|c| c.layout.rows()).collect();
         if rows.is_empty() {
@@ -229,8 +226,9 @@ pub(crate) fn commit_witness(
         let opening = openings
             .get(&segment)
             .ok_or_else(|| EngineError::new(format!("the {segment:?} segment has no opening")))?;
-        let mut all = segment_blinds(segment, opening, rows.iter().sum()).into_iter();
-        blinds.extend(rows.into_iter().map(|n| all.by_ref().take(n).collect::<Vec<_>>()));
+        let all = Secret::from(segment_blinds(segment, opening, rows.iter().sum()));
+        let mut all = all.iter().copied();
+        blinds.extend(rows.into_iter().map(|n| all.by_ref().take(n).collect::<Secret>()));
     }
     let _span = tracing::info_span!(target: "tacit_sumcheck", "commit").entered();
     let first = blinds.len();
@@ -241,7 +239,8 @@ pub(crate) fn commit_witness(
             (0..column.layout.rows()).map(|r| Row { runs: vec![(0, &values[column.layout.range(r)])] }),
         );
     }
-    let committed = commit_rows(&Generators::get(plan.width), &rows, &blinds[first..].concat());
+    let fresh: Secret = blinds[first..].iter().flat_map(|b| b.iter().copied()).collect();
+    let committed = commit_rows(&Generators::get(plan.width), &rows, &fresh);
     prover.points(Message::WitnessRow, rows.len(), || committed).map_err(shape)?;
     Ok(blinds)
 }
@@ -325,7 +324,7 @@ pub(crate) fn commit(
     let ids: Vec<TensorId> = system.parts(segment).into_iter().flat_map(|p| p.tensors).collect();
     let layouts: Vec<Layout> = ids.iter().map(|id| Layout::of_shape(&system.tensor(*id).shape)).collect();
     let total = layouts.iter().map(Layout::rows).sum();
-    let blinds = segment_blinds(segment, opening, total);
+    let blinds = Secret::from(segment_blinds(segment, opening, total));
     for (id, layout) in ids.iter().zip(&layouts) {
         let spec = system.tensor(*id);
         let values = tensors.get(id).copied().unwrap_or_default();

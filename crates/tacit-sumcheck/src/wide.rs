@@ -114,7 +114,7 @@ type Lot = [[u64; WIDTH]; 8];
 /// Accumulators, one per column: `out[c] = Σ_rows weight_row·values_row[c]`.
 ///
 /// There is no limit to the number of additions.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct ColumnSums {
     columns: usize,
     /// By part; empty until values need the part.

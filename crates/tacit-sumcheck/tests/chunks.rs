@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::statement;
+use common::part;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_relations::testing::Case;
@@ -17,7 +17,7 @@ const CHUNKS: usize = 3;
 /// `SAMPLES` records of three values through a matrix of one column; the total is the sum of the answers.
 fn case(seed: u64) -> (Case, TensorId) {
     let mut b = Builder::new("a chunk", seed);
-    let (x, w) = (b.input(&[SAMPLES, 3], 6), b.weights(&[3, 1], 5));
+    let (x, w) = (b.input(&[SAMPLES, 3], 6), b.weights_of(&[3, 1], 5, vec![3, -7, 11]));
     let (a, c) = (b.shaped(x, &[1, SAMPLES, 3]), b.shaped(w, &[1, 3, 1]));
     let y = b.contraction(a, c, None);
     let ones = b.constant(&[1], vec![1]);
@@ -46,7 +46,7 @@ fn claim() -> Claim {
     let mut claim = Claim { chunks: Vec::new(), secrets: Vec::new(), sum: 0 };
     for index in 0..CHUNKS {
         let (case, total) = case(index as u64);
-        let (statement, openings) = statement(&case);
+        let (statement, openings) = part(&case, index as u8);
         let chunk = chunk(index, total);
         let mut rng = ChaCha20Rng::seed_from_u64(index as u64);
         let (proof, secret) = SumcheckEngine
@@ -65,7 +65,7 @@ fn merge(claim: &Claim, sum: i64) -> Result<Vec<u8>, tacit_relations::EngineErro
 }
 
 fn verify(claim: &Claim, merge: &[u8], sum: i64) -> Result<(), Refused> {
-    SumcheckEngine.verify_chunks(&claim.chunks, merge, sum, &Silent)
+    SumcheckEngine.verify_chunks(&claim.chunks, merge, (CHUNKS * SAMPLES) as u64, sum, &Silent)
 }
 
 #[test]
@@ -77,6 +77,10 @@ fn totals_add_up_and_nothing_else_does() {
     // Another sum: not by the prover, not with the merge of the right one.
     assert!(merge(&claim, claim.sum + 1).is_err());
     assert!(verify(&claim, &merged, claim.sum + 1).is_err());
+    // Fewer or more samples than the chunks are about.
+    for samples in [0, SAMPLES as u64, (CHUNKS * SAMPLES) as u64 + 1] {
+        assert!(SumcheckEngine.verify_chunks(&claim.chunks, &merged, samples, claim.sum, &Silent).is_err());
+    }
     // An altered merge.
     for at in 0..merged.len() {
         let mut bad = merged.clone();
@@ -111,7 +115,7 @@ fn totals_add_up_and_nothing_else_does() {
 fn totals_belong_to_their_proofs() {
     let mut claim = claim();
     let (case, total) = case(1);
-    let (statement, openings) = statement(&case);
+    let (statement, openings) = part(&case, 1);
     let mut rng = ChaCha20Rng::seed_from_u64(77);
     let (proof, secret) = SumcheckEngine
         .prove_chunk(&statement, &chunk(1, total), &case.trace, &openings, &mut rng, &Silent)

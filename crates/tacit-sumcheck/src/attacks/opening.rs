@@ -119,7 +119,7 @@ impl Liar {
         for c in &claims.list {
             claim.add(&c.scalar, &power);
             let layout = &context.plan.columns[c.column].layout;
-            let of_point = layout.weights(&c.point);
+            let (row_weights, columns) = (layout.row_weights(&c.point), layout.column_weights(&c.point));
             let combined = c.combined.as_ref().expect("a prover has rows");
             let tail_len = layout.tail_len().unwrap_or(0);
             for (u, len, tail) in
@@ -130,14 +130,14 @@ impl Liar {
                 for (column, row, at, value) in &tricks.beyond {
                     if *column == c.column && layout.is_tail(*row) == tail {
                         assert!(*at >= len, "beyond the end");
-                        u[*at] += of_point.rows[*row] * value * power;
+                        u[*at] += row_weights[*row] * value * power;
                     }
                 }
-                let mut r = of_point.columns[..len].to_vec();
+                let mut r = columns[..len].to_vec();
                 r.resize(width, F::ZERO);
                 rounds.0.push((u, r));
             }
-            ends.push((of_point.columns, tail_len, power));
+            ends.push((columns, tail_len, power));
             power *= gamma;
         }
         let vars = crate::grid::bits_of(width);

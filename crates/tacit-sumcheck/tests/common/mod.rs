@@ -11,6 +11,11 @@ use tacit_sumcheck::SumcheckEngine;
 
 /// The statement of a case, and what opens its commitments.
 pub fn statement(case: &Case) -> (Statement, Openings) {
+    part(case, 0)
+}
+
+/// The same with openings of its own for input and output: one opening opens one commitment.
+pub fn part(case: &Case, number: u8) -> (Statement, Openings) {
     let system = &case.system;
     let mut openings = Openings::new();
     let mut commitments = BTreeMap::new();
@@ -19,7 +24,8 @@ pub fn statement(case: &Case) -> (Statement, Openings) {
         if tensors.is_empty() {
             continue;
         }
-        let opening = Opening([i as u8 + 1; 32]);
+        let own = if segment == Segment::Weights { 0 } else { number };
+        let opening = Opening([8 * own + i as u8 + 1; 32]);
         let commitment = SumcheckEngine.commit(system, segment, &tensors, &opening).unwrap();
         openings.insert(segment, opening);
         commitments.insert(segment, commitment);
