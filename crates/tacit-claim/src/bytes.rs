@@ -244,7 +244,11 @@ impl CommitmentPin {
     #[must_use]
     pub fn matches(&self, commitment: &Commitment) -> bool {
         match self {
-            Self::Whole(known) => known == commitment,
+            // 32 bytes pinned to a long commitment can only be its SHA-256, written without the prefix.
+            Self::Whole(known) => {
+                known == commitment
+                    || matches!(commitment.pin(), Self::Digest(digest) if known.0.as_slice() == digest)
+            }
             Self::Digest(known) => Sha256::digest(&commitment.0).as_slice() == known,
         }
     }
@@ -269,9 +273,11 @@ impl FromStr for CommitmentPin {
     type Err = HexError;
 
     fn from_str(text: &str) -> Result<Self, HexError> {
-        match text.strip_prefix(PIN) {
-            Some(digest) => decode_hex(digest).map(Self::Digest),
-            None => text.parse().map(Self::Whole),
+        match text.split_at_checked(PIN.len()) {
+            Some((prefix, digest)) if prefix.eq_ignore_ascii_case(PIN) => {
+                decode_hex(digest).map(Self::Digest)
+            }
+            _ => text.parse().map(Self::Whole),
         }
     }
 }
@@ -391,6 +397,11 @@ mod tests {
             assert!(pin.matches(&commitment) && CommitmentPin::from(commitment.clone()).matches(&commitment));
             let other = Commitment::new(vec![8; length]).expect("allowed");
             assert!(!pin.matches(&other));
+            let bare = text.trim_start_matches(PIN);
+            for known in [bare, &bare.to_uppercase(), &text.to_uppercase()] {
+                let known: CommitmentPin = known.parse().expect("hexadecimal digits");
+                assert!(known.matches(&commitment) && !known.matches(&other), "{text}");
+            }
             assert!(text.starts_with(commitment.short().trim_end_matches('…')), "{text}");
         }
         assert!("sha256:ab".parse::<CommitmentPin>().is_err());

@@ -21,12 +21,14 @@ pub(crate) struct Failure {
     pub(crate) advice: Option<String>,
     /// The exit code.
     pub(crate) code: u8,
+    /// Whether it is a verdict whatever the command: on a card whose certificate does not hold.
+    pub(crate) verdict: bool,
 }
 
 impl Failure {
     /// Something unusable: exit code 2.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), advice: None, code: UNUSABLE }
+        Self { message: message.into(), advice: None, code: UNUSABLE, verdict: false }
     }
 
     /// The same with advice.
@@ -51,7 +53,8 @@ impl From<CoreError> for Failure {
             CoreError::Io { source, .. } => io_advice(source),
             _ => None,
         });
-        Self { message: e.to_string(), advice, code }
+        let verdict = matches!(e, CoreError::Certificate(..));
+        Self { message: e.to_string(), advice, code, verdict }
     }
 }
 

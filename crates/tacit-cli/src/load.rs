@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use tacit_claim::{
-    Bundle, Card, CardPoints, FileKind, InputOpening, OutputOpening, OwnerKey, WeightsOpening, sniff,
+    Bundle, BundleError, Card, CardPoints, ClaimError, FileKind, InputOpening, OutputOpening, OwnerKey,
+    WeightsOpening, sniff,
 };
 use tacit_core::files;
 use tacit_data::{OutOfRangePolicy, ReadOptions, Records, RowChoice, read_records};
@@ -93,11 +94,22 @@ pub(crate) fn output_opening(path: &Path) -> Result<OutputOpening, Failure> {
         .map_err(|e| unusable(path, e).advise("ask the prover for it again"))
 }
 
-/// A proof. One that was altered until it is none does not hold; what never was one is unusable.
+/// A proof. One that was altered until it is none does not hold; what never was one, or is one of a version to
+/// come, is unusable.
 pub(crate) fn proof(path: &Path) -> Result<Bundle, Failure> {
     let bytes = bytes(path, FileKind::Proof)?;
     Bundle::from_bytes(&bytes).map_err(|e| {
+        let newer = match &e {
+            BundleError::Version { expected, actual }
+            | BundleError::Claim(ClaimError::Version { expected, actual }) => {
+                (actual > expected).then_some(*expected)
+            }
+            _ => None,
+        };
         let failure = unusable(path, e);
+        if let Some(read) = newer {
+            return failure.advise(format!("update tacit, or ask for a proof of version {read}"));
+        }
         let alike = bytes.iter().zip(b"TACITPRF").filter(|(a, b)| a == b).count();
         if alike >= 6 {
             failure.code(DOES_NOT_HOLD).advise("ask the prover for the proof again")

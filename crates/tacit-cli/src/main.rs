@@ -10,6 +10,7 @@ mod failure;
 mod home;
 mod load;
 mod output;
+mod outputs;
 mod profile;
 mod progress;
 mod report;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
             output::verdict_against(&failure, cli.json)
         }
         // Only a verdict has code 1; what cannot be claimed in the first place is unusable.
-        Ok(Err(failure)) if failure.code == DOES_NOT_HOLD => {
+        Ok(Err(failure)) if failure.code == DOES_NOT_HOLD && !failure.verdict => {
             output::failure(&failure.code(UNUSABLE), cli.json)
         }
         Ok(Err(failure)) => output::failure(&failure, cli.json),

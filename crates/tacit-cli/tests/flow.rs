@@ -298,7 +298,7 @@ fn nothing_is_overwritten_without_force() {
     let prove = "prove inference --model diagnosis.tacit --opening card/opening.secret --input {} --row 1 -o answer.proof";
     place.tacit(prove, &test).fails(2, &["already exists"]);
     place
-        .tacit("predict diagnosis.tacit --input {} --row 0 -o diagnosis.tacit", &test)
+        .tacit("predict diagnosis.tacit --input {} --row 0 -o answer.proof", &test)
         .fails(2, &["already exists"]);
     for (file, bytes) in &before {
         assert!(place.read(file) == *bytes, "{file} was changed");
@@ -307,7 +307,9 @@ fn nothing_is_overwritten_without_force() {
     assert!(place.read("record.secret") != before[1].1);
 
     // An identity is never replaced: a new card is signed with it.
-    place.tacit("commit diagnosis.tacit -o card --force", &[]).ok();
+    let old = Card::from_json(&before[3].1).unwrap().id().to_string();
+    let run = place.tacit("commit diagnosis.tacit -o card --force", &[]).ok();
+    assert!(run.err.contains(&format!("card {old} was replaced")), "{run:?}");
     assert!(place.read("card/owner.key") == before[4].1 && place.read("card/card.json") != before[3].1);
     std::fs::remove_file(place.path("card/card.json")).unwrap();
     std::fs::remove_file(place.path("card/opening.secret")).unwrap();

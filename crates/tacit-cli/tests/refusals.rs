@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use common::{Place, committed, data, flags, onnx, points_beside, proved, verifier, with_every_engine};
 use serde_json::Value;
-use tacit_claim::CardPoints;
+use tacit_claim::{Card, CardPoints, OwnerKey, UnsignedCard, WeightsOpening};
 
 with_every_engine! {
     a_proof_for_something_else_does_not_hold,
@@ -83,6 +83,19 @@ fn a_damaged_proof_does_not_hold(engine: &str) {
     }
     v.write("answer.proof", [&bytes[..], &[0]].concat());
     v.tacit(verify, &[]).does_not_hold(&["1 bytes after its end"]);
+    // What may be good for a later tacit: the file's version, the claim's.
+    for (at, version) in [(8, 2), (8, 3), (14, 2)] {
+        let mut later = bytes.clone();
+        later[at] = version;
+        v.write("answer.proof", later);
+        v.tacit(verify, &[]).fails(
+            2,
+            &[
+                &format!("version {version} is not supported (this build reads version 1)"),
+                "update tacit, or ask for a proof of version 1",
+            ],
+        );
+    }
     // What never was a proof.
     for other in [&b""[..], b"hello", &[0xff; 1000]] {
         v.write("answer.proof", other);
@@ -332,4 +345,86 @@ fn a_model_that_cannot_be_quantised_leaves_nothing() {
     place.write("schema.json", "{\"format\": \"tacit.schema/1\"");
     quantize(&onnx(), &["--labels", "diagnosis", "--schema", "schema.json"]).fails(2, &["schema.json: "]);
     assert_eq!(place.files(), ["bad.onnx", "schema.json"]);
+}
+
+#[test]
+fn no_output_is_an_input() {
+    let place = proved("sumcheck");
+    std::fs::copy(data("test.csv"), place.path("t.csv")).unwrap();
+    place.write("m.schema.json", std::fs::read(data("schema.json")).unwrap());
+    let names = [
+        "diagnosis.tacit",
+        "record.secret",
+        "t.csv",
+        "m.schema.json",
+        "card/card.json",
+        "card/opening.secret",
+        "card/owner.key",
+    ];
+    let before = names.map(|name| place.read(name));
+    let absolute = place.path("card/../t.csv").display().to_string();
+    let prove = "prove inference --model diagnosis.tacit --opening card/opening.secret";
+    for line in [
+        &format!("{prove} --input t.csv --row 0 -o card/opening.secret"),
+        &format!("{prove} --input t.csv --row 0 -o card/card.json"),
+        &format!("{prove} --input t.csv --row 0 -o diagnosis.tacit"),
+        &format!("{prove} --input t.csv --row 0 -o {{}}"),
+        &format!("{prove} --input-opening record.secret -o record.secret"),
+        "commit-input --card card/card.json --input t.csv --row 0 -o card/card.json",
+        "commit-input --card card/card.json --input t.csv --row 0 -o ./t.csv",
+        "predict diagnosis.tacit --input t.csv -o t.csv",
+        "predict diagnosis.tacit --input t.csv -o {}",
+        "predict diagnosis.tacit --input t.csv -o diagnosis.tacit",
+        "quantize diagnosis.tacit --data t.csv -o diagnosis.tacit",
+        "quantize diagnosis.tacit --data t.csv -o t.csv",
+        "quantize diagnosis.tacit --data m.schema.json -o m.tacit",
+        "commit card/opening.secret -o card",
+        "commit diagnosis.tacit -o card --key card/card.json",
+    ] {
+        for force in ["", " --force"] {
+            place
+                .tacit(&format!("{line}{force}"), &[&absolute])
+                .fails(2, &["the output is also an input", "choose another name"]);
+        }
+    }
+    assert!(names.map(|name| place.read(name)) == before);
+    for line in ["commit diagnosis.tacit -o t.csv", "commit diagnosis.tacit -o t.csv/card --force"] {
+        place.tacit(line, &[]).fails(2, &["t.csv is a file; a folder is wanted"]);
+    }
+}
+
+/// The card's fault, and said so: exit code 1 from whoever meets it.
+#[test]
+fn a_certificate_that_does_not_hold_is_a_verdict_on_the_card() {
+    let place = proved("sumcheck");
+    let card = Card::from_json(&place.read("card/card.json")).unwrap();
+    let points = card.inline_points().unwrap();
+    let mut certificate = points.certificate().to_vec();
+    *certificate.last_mut().unwrap() ^= 1;
+    let points = CardPoints::new(points.points().to_vec(), certificate).unwrap();
+    let mut commitments = card.commitments().clone();
+    let parameters = &mut commitments.sumcheck.as_mut().unwrap().parameters;
+    parameters.certificate = points.certificate_digest();
+    parameters.points = Some(points);
+    let content = UnsignedCard {
+        name: card.name().clone(),
+        architecture: card.architecture().clone(),
+        weights: card.weights().clone(),
+        commitments,
+        policy: card.policy(),
+        quantisation: card.quantisation(),
+    };
+    let card = Card::sign(content, &OwnerKey::from_text(&place.read("card/owner.key")).unwrap()).unwrap();
+    let mut opening = WeightsOpening::from_bytes(&place.read("card/opening.secret")).unwrap();
+    opening.card_id = card.id();
+    place.write("card/card.json", card.to_json());
+    place.write("card/opening.secret", &*opening.to_bytes());
+    let run = place
+        .tacit(
+            "prove inference --model diagnosis.tacit --opening card/opening.secret --input-opening record.secret \
+             -o new.proof",
+            &[],
+        )
+        .fails(1, &["the certificate of card", "(the certificate ", "proved about this card"]);
+    assert!(!run.err.contains("for this statement") && !place.path("new.proof").exists(), "{run:?}");
 }

@@ -119,6 +119,12 @@ pub(crate) fn certified_weights(
             .check_certificate(system, &commitment, binding, points.certificate(), progress)
             .map_err(|e| match e {
                 Refused::Engine(e) => CoreError::Engine(e),
+                Refused::DoesNotHold => {
+                    CoreError::Certificate(card.id(), "the certificate does not hold".to_owned())
+                }
+                Refused::Malformed(why) => {
+                    CoreError::Certificate(card.id(), format!("the certificate is malformed: {why}"))
+                }
                 other => CoreError::Certificate(card.id(), other.to_string()),
             })?;
         folder.mark_checked(card.id(), points);

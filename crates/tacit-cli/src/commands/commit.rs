@@ -14,6 +14,7 @@ use crate::args::{Commit, EngineChoice};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
+use crate::outputs;
 use crate::progress::Spinner;
 use crate::report::{BOLD, Report, plain};
 
@@ -22,9 +23,10 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
     let [card_path, opening_path, key_path] =
         ["card.json", "opening.secret", "owner.key"].map(|name| args.output.join(name));
     let points_path = load::points_path(&card_path);
-    for path in [&card_path, &opening_path, &points_path] {
-        files::check_absent(path, force)?;
-    }
+    outputs::check_folder(&args.output)?;
+    let inputs = [Some(&*args.model), args.key.as_deref()];
+    outputs::check([&*card_path, &*opening_path, &*points_path], &inputs, force)?;
+    let replaced = load::card(&card_path).ok().map(|old| old.id());
     let (key, new_key) = identity(args, &key_path)?;
     let model = load::model(&args.model)?;
     let spinner = Spinner::new("committing");
@@ -102,6 +104,13 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
         (None, Some(path)) => report.field("your identity", path.display().to_string()),
         (None, None) => report.field("your identity", format!("{} (kept)", key_path.display())),
     }
+    if let Some(old) = replaced {
+        report.note(format!(
+            "card {old} was replaced, and its opening with it: proofs for that card can no longer be made, except \
+             with a copy of the replaced opening"
+        ));
+    }
+    report.set("replaced_card_id", replaced.map(|old| old.to_string()));
     report.set("card_id", card.id().to_string());
     report.set("card", card_path.display().to_string());
     report.set("points", points.as_ref().map(|_| points_path.display().to_string()));

@@ -7,10 +7,12 @@ use tacit_core::files::{self, Access};
 use crate::args::CommitInput;
 use crate::failure::Failure;
 use crate::load;
+use crate::outputs;
 use crate::report::{BOLD, Report};
 
 pub(crate) fn run(args: &CommitInput) -> Result<Report, Failure> {
-    files::check_absent(&args.output, args.force.force)?;
+    let inputs = [Some(&*args.card), Some(&*args.input.input)];
+    outputs::check([&*args.output], &inputs, args.force.force)?;
     let card = load::card(&args.card)?;
     let mut report = Report::default();
     let record = load::record(&args.input.input, args.input.row, card.schema(), &mut report)?;

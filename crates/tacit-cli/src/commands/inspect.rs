@@ -155,11 +155,20 @@ fn names<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
     if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
+/// Features listed one by one at most, and how many are listed of more than these.
+const MAX_FEATURES: usize = 64;
+const FEATURES_OF_MANY: usize = 16;
+
 fn schema_table(report: &mut Report, schema: &Schema) {
     let mut shown = table(&["feature", "allowed", "decimals", "unit"]);
-    for f in &schema.features {
+    let features = schema.features.len();
+    let listed = if features > MAX_FEATURES { FEATURES_OF_MANY } else { features };
+    for f in &schema.features[..listed] {
         let unit = f.unit.as_deref().map(plain).unwrap_or_default();
         shown.add_row([plain(&f.name), f.range_text(), f.decimals.to_string(), unit]);
+    }
+    if listed < features {
+        shown.add_row([format!("… and {} more (--json has all)", features - listed)]);
     }
     report.table(shown);
     if !schema.classes.is_empty() {

@@ -9,15 +9,15 @@ use tacit_model::{Architecture, OutputScale};
 use crate::args::Predict;
 use crate::failure::Failure;
 use crate::load;
+use crate::outputs;
 use crate::report::{BOLD, Report, count, plain, rate, table};
 
 /// Answers shown on a terminal at most.
 const SHOWN: usize = 200;
 
 pub(crate) fn run(args: &Predict) -> Result<Report, Failure> {
-    if let Some(path) = &args.output {
-        files::check_absent(path, args.force.force)?;
-    }
+    let inputs = [Some(&*args.model), Some(&*args.input)];
+    outputs::check(args.output.as_deref(), &inputs, args.force.force)?;
     let model = load::model(&args.model)?;
     let architecture = model.architecture();
     let options = ReadOptions {

@@ -14,6 +14,7 @@ use crate::args::{Hidden, Prove, ProveInference, Revealed};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
+use crate::outputs;
 use crate::profile::Profile;
 use crate::progress::Spinner;
 use crate::report::{BOLD, PLAIN, Report, plain};
@@ -27,11 +28,19 @@ pub(crate) fn run(args: &Prove) -> Result<Report, Failure> {
 }
 
 fn inference(args: &ProveInference) -> Result<Report, Failure> {
-    files::check_absent(&args.output, args.force.force)?;
     let answer_path = args.hide.contains(&Hidden::Output).then(|| answer_path(&args.output));
-    if let Some(path) = &answer_path {
-        files::check_absent(path, args.force.force)?;
-    }
+    let card_path = args.card.clone().or_else(|| Some(args.opening.as_ref()?.with_file_name("card.json")));
+    let points_path = card_path.as_deref().map(load::points_path);
+    let inputs = [
+        Some(&*args.model),
+        args.opening.as_deref(),
+        card_path.as_deref(),
+        points_path.as_deref(),
+        args.input.as_deref(),
+        args.input_opening.as_deref(),
+    ];
+    let outputs = [Some(&*args.output), answer_path.as_deref()];
+    outputs::check(outputs.into_iter().flatten(), &inputs, args.force.force)?;
     let profile = args.profile.then(Profile::start);
     let reading = tracing::info_span!("read the files").entered();
     let mut report = Report::default();

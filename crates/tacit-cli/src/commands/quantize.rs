@@ -11,13 +11,16 @@ use tacit_onnx::{Accuracy, OnnxError, QuantiseOptions, QuantiseReport, quantise}
 use crate::args::Quantize;
 use crate::failure::Failure;
 use crate::load;
+use crate::outputs;
 use crate::progress::Spinner;
 use crate::report::{BOLD, Report, count, plain, rate, table};
 
 pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
     let inferred: Option<PathBuf> = args.schema.is_none().then(|| args.output.with_extension("schema.json"));
-    files::check_absent(&args.output, args.force.force)?;
+    let inputs = [Some(&*args.onnx), Some(&*args.data), args.schema.as_deref()];
+    outputs::check([&*args.output], &inputs, args.force.force)?;
     if let Some(path) = &inferred {
+        outputs::check([&**path], &inputs, true)?;
         files::check_absent(path, args.force.force).map_err(|e| {
             Failure::from(e)
                 .advise("use it with --schema, or pass --force to replace it by one inferred from the data")

@@ -1,0 +1,36 @@
+//! Where a command may write: asked before it does any work.
+
+use std::path::Path;
+
+use tacit_core::files;
+
+use crate::failure::Failure;
+
+/// Refuses outputs that are among the inputs, whatever `force` says, and what [`files::check_absent`] refuses.
+pub(crate) fn check<'a>(
+    outputs: impl IntoIterator<Item = &'a Path>,
+    inputs: &[Option<&Path>],
+    force: bool,
+) -> Result<(), Failure> {
+    // What cannot be resolved is not there: an input that is missing is told of when it is read.
+    let inputs: Vec<_> = inputs.iter().flatten().filter_map(|path| path.canonicalize().ok()).collect();
+    let outputs: Vec<_> = outputs.into_iter().collect();
+    for output in &outputs {
+        if output.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
+            return Err(Failure::new(format!("{}: the output is also an input", output.display()))
+                .advise("choose another name for the output"));
+        }
+    }
+    Ok(outputs.into_iter().try_for_each(|output| files::check_absent(output, force))?)
+}
+
+/// Refuses a folder to write into that is a file, or lies in one.
+pub(crate) fn check_folder(folder: &Path) -> Result<(), Failure> {
+    match folder.ancestors().find(|path| path.exists()) {
+        Some(path) if !path.is_dir() => {
+            Err(Failure::new(format!("{} is a file; a folder is wanted", path.display()))
+                .advise("name a folder; one that is not there yet is made"))
+        }
+        _ => Ok(()),
+    }
+}
