@@ -65,9 +65,14 @@ impl Check {
     }
 }
 
-/// Powers of a challenge that joins claims.
-fn powers(base: F, count: usize) -> Vec<F> {
-    std::iter::successors(Some(F::ONE), |p| Some(*p * base)).take(count).collect()
+/// Joins claims by powers of a challenge: the powers, and the sum.
+fn join<P: Party>(party: &mut P, label: &str, instances: &[(&Check, P::Scalar)]) -> (Vec<F>, P::Scalar) {
+    let base = party.challenge(label);
+    let powers: Vec<F> =
+        std::iter::successors(Some(F::ONE), |p| Some(*p * base)).take(instances.len()).collect();
+    let sum =
+        instances.iter().zip(&powers).fold(P::Scalar::known(F::ZERO), |sum, ((_, c), w)| sum.plus(c, *w));
+    (powers, sum)
 }
 
 /// The dense padded table of compact values.
@@ -95,13 +100,9 @@ fn elementwise<P: Party>(
     if instances.is_empty() {
         return Ok(());
     }
-    let weights = powers(party.challenge("products"), instances.len());
+    let (weights, claim) = join(party, "products", &instances);
     let grids: Vec<Grid> = instances.iter().map(|(check, _)| Grid { lens: check.lens() }).collect();
     let vars = grids.iter().map(Grid::vars).max().unwrap_or(0);
-    let mut claim = P::Scalar::known(F::ZERO);
-    for ((_, c), w) in instances.iter().zip(&weights) {
-        claim.add(c, w);
-    }
     let mut prover = context.proving.then(|| {
         let products = instances.iter().zip(&grids).zip(&weights).map(|(((check, claim), grid), weight)| {
             let Check::Elementwise { lens, left, right, .. } = check else {
@@ -191,11 +192,7 @@ fn summed<P: Party>(
     let vars = grids.iter().map(Grid::vars).max().unwrap_or(0);
     let batched = |check: &&Check| matches!(check, Check::Contraction(c) if c.is_batched());
     let degree = if instances.iter().any(|(check, _)| batched(check)) { 3 } else { 2 };
-    let mut weights = powers(party.challenge("sums"), instances.len());
-    let mut claim = P::Scalar::known(F::ZERO);
-    for ((_, c), w) in instances.iter().zip(&weights) {
-        claim.add(c, w);
-    }
+    let (mut weights, claim) = join(party, "sums", &instances);
     // Summing over variables that an instance does not have multiplies it by their number of values.
     for (weight, grid) in weights.iter_mut().zip(&grids) {
         *weight *= F::TWO_INV.pow_vartime([(vars - grid.vars()) as u64]);
