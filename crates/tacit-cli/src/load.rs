@@ -94,8 +94,8 @@ pub(crate) fn output_opening(path: &Path) -> Result<OutputOpening, Failure> {
         .map_err(|e| unusable(path, e).advise("ask the prover for it again"))
 }
 
-/// A proof. One that was altered until it is none does not hold; what never was one, or is one of a version to
-/// come, is unusable.
+/// A proof. One that was altered until it is none does not hold; what never was one, or is
+/// one of a version to come, is unusable.
 pub(crate) fn proof(path: &Path) -> Result<Bundle, Failure> {
     let bytes = bytes(path, FileKind::Proof)?;
     Bundle::from_bytes(&bytes).map_err(|e| {

@@ -6,7 +6,8 @@ use tacit_core::files;
 
 use crate::failure::Failure;
 
-/// Refuses outputs that are among the inputs, whatever `force` says, and what [`files::check_absent`] refuses.
+/// Refuses outputs that are among the inputs, whatever `force` says, and what [`files::check_absent`]
+/// refuses.
 pub(crate) fn check<'a>(
     outputs: impl IntoIterator<Item = &'a Path>,
     inputs: &[Option<&Path>],
