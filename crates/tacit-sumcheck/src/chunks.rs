@@ -20,7 +20,7 @@ use tacit_relations::{
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::engine::{PROOF, SumcheckEngine};
+use crate::engine::{PROOF, SumcheckEngine, affordable};
 use crate::expr::Expr;
 use crate::group::{F, Point, decode, encode, f_from_i64};
 use crate::pedersen::Pedersen;
@@ -177,7 +177,7 @@ impl SumcheckEngine {
     ) -> Result<(Vec<u8>, ChunkSecret), EngineError> {
         progress.stage("proving a chunk");
         statement.validate().map_err(|e| EngineError::new(e.to_string()))?;
-        let plan = Plan::new(&statement.system);
+        let plan = affordable(statement)?;
         let (transcript, total) = prepare(&plan, statement, chunk)?;
         let (proof, total) =
             protocol::prove_trace(&plan, statement, trace, openings, rng, transcript, Some(total))?;
@@ -248,7 +248,7 @@ impl SumcheckEngine {
             reached = chunk.samples.end;
             progress.stage("verifying a chunk");
             statement.validate()?;
-            let plan = Plan::new(&statement.system);
+            let plan = affordable(statement)?;
             let (transcript, total) = prepare(&plan, statement, chunk)?;
             let (_, total) = protocol::verify_total(&plan, statement, proof, transcript, Some(total))?;
             totals += total.ok_or(Refused::DoesNotHold)?;

@@ -19,6 +19,9 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub(crate) const PROOF: &str = "tacit/sumcheck/1/proof";
 const CERTIFICATE: &str = "tacit/sumcheck/1/certificate";
 
+/// More memory than this is not set aside to verify a proof, whatever architecture a card claims.
+const VERIFIER_MEMORY: u64 = 8 << 30;
+
 /// The sumcheck engine. It has no state: nothing to set up, nothing to keep.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SumcheckEngine;
@@ -85,8 +88,22 @@ impl SumcheckEngine {
     /// [`Refused`].
     pub fn inventory(&self, statement: &Statement, proof: &[u8]) -> Result<Inventory, Refused> {
         statement.validate()?;
-        protocol::verify(PROOF, &Plan::new(&statement.system), statement, proof)
+        protocol::verify(PROOF, &affordable(statement)?, statement, proof)
     }
+}
+
+/// The plan of a statement that was validated, where a verifier can afford it.
+pub(crate) fn affordable(statement: &Statement) -> Result<Plan, EngineError> {
+    let plan = Plan::new(&statement.system);
+    let needed = plan.verifier_memory();
+    if needed > VERIFIER_MEMORY {
+        return Err(EngineError::new(format!(
+            "verifying would take {} GiB of memory for copies and public values; at most {} GiB are set aside",
+            needed.div_ceil(1 << 30),
+            VERIFIER_MEMORY >> 30
+        )));
+    }
+    Ok(plan)
 }
 
 /// The statement of a certificate: the weights alone.
@@ -123,13 +140,55 @@ impl Engine for SumcheckEngine {
     ) -> Result<Vec<u8>, EngineError> {
         progress.stage("proving");
         statement.validate().map_err(|e| EngineError::new(e.to_string()))?;
-        let plan = Plan::new(&statement.system);
+        let plan = affordable(statement)?;
         protocol::prove(PROOF, &plan, statement, trace, openings, rng)
     }
 
     fn verify(&self, statement: &Statement, proof: &[u8], progress: &dyn Progress) -> Result<(), Refused> {
         progress.stage("verifying");
         statement.validate()?;
-        protocol::verify(PROOF, &Plan::new(&statement.system), statement, proof).map(|_| ())
+        protocol::verify(PROOF, &affordable(statement)?, statement, proof).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tacit_relations::{Axis, Relation, View};
+
+    /// A card may claim an architecture that copies gigabytes about.
+    #[test]
+    fn no_card_makes_a_verifier_set_aside_any_amount_of_memory() {
+        let system = |len: usize| {
+            let tensor = |shape: Vec<usize>, segment, width| TensorSpec {
+                shape,
+                bounds: (-8, 7),
+                segment,
+                width,
+                constant: Vec::new(),
+            };
+            let tensors = vec![
+                tensor(vec![2], Segment::Input, 4),
+                tensor(vec![len], Segment::Witness, 0),
+                tensor(vec![len - 1], Segment::Witness, 0),
+            ];
+            let x = View { tensor: TensorId(0), offset: 0, axes: vec![Axis::plain(len, 0)] };
+            // All but the first: no whole axis, so a copy.
+            let rest = View { tensor: TensorId(1), offset: 1, axes: vec![Axis::plain(len - 1, 1)] };
+            let relations = vec![
+                Relation::Requant { x, shift: 0, lo: -8, hi: 7, y: TensorId(1) },
+                Relation::Affine { terms: vec![(1, rest)], offset: 0, y: TensorId(2) },
+            ];
+            RelationSystem::new(tensors, relations).expect("well-formed")
+        };
+        let statement = |len| Statement {
+            system: system(len),
+            binding: [0; 32],
+            commitments: BTreeMap::from([(Segment::Input, Commitment(vec![0; 32]))]),
+            public: BTreeMap::new(),
+        };
+        assert!(affordable(&statement(1000)).is_ok());
+        let refused = SumcheckEngine.verify(&statement(1 << 28), &[], &tacit_relations::Silent);
+        assert!(matches!(refused, Err(Refused::Engine(_))), "{refused:?}");
     }
 }

@@ -188,6 +188,19 @@ impl Plan {
         8 * self.witness_len() + (160 * (leaves + rows) + 16 * largest).max(products)
     }
 
+    /// About how many bytes verifying takes at its peak besides the proof: the largest of what the verifier evaluates itself, a
+    /// public vector or a copy with its original, and the public vectors' values.
+    pub(crate) fn verifier_memory(&self) -> u64 {
+        let element = std::mem::size_of::<crate::group::F>() as u64;
+        let len = |lens: &[usize]| lens.iter().map(|&n| n as u64).product::<u64>();
+        let publics = self.public_grids.iter().map(|g| len(&g.lens));
+        let wired = self.checks.iter().filter_map(|check| match check {
+            Check::Wiring { lens, original_lens, .. } => Some(len(lens) + len(original_lens)),
+            _ => None,
+        });
+        8 * publics.clone().sum::<u64>() + element * publics.chain(wired).max().unwrap_or(0)
+    }
+
     /// Rough cost: looked-up values, committed values, messages.
     fn cost(&self) -> u64 {
         let table: u64 = self.tables.iter().map(|t| 1 << t.vars()).sum();
