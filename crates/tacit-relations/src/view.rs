@@ -130,8 +130,9 @@ impl View {
         fill(&self.merged(), self.offset, values, out);
     }
 
-    /// The same elements in the same order with as few axes as possible.
-    fn merged(&self) -> Vec<Axis> {
+    /// Axes that show the same elements in the same order, as few as possible.
+    #[must_use]
+    pub fn merged(&self) -> Vec<Axis> {
         let mut merged: Vec<Axis> = Vec::with_capacity(self.axes.len());
         for inner in self.axes.iter().filter(|a| (a.len, a.valid) != (1, 1)) {
             match merged.last_mut() {

@@ -15,7 +15,7 @@ use crate::group::{F, f_from_i128};
 use crate::layout::outer_product;
 use crate::party::{Linear, Malformed, Party};
 use crate::plan::{Check, Contraction};
-use crate::poly::{SplitEq, eq_table, fold};
+use crate::poly::{SplitEq, at, eq_table, fold};
 use crate::sumcheck::{PlainRounds, WeightedRounds, plain, weighted};
 
 /// Runs every check of the plan.
@@ -143,11 +143,6 @@ struct WeightedProduct {
 struct WeightedProducts {
     products: Vec<WeightedProduct>,
     eq: SplitEq,
-}
-
-/// `v[i]`, zero beyond the end.
-fn at(v: &[F], i: usize) -> F {
-    v.get(i).copied().unwrap_or(F::ZERO)
 }
 
 impl WeightedRounds for WeightedProducts {

@@ -18,7 +18,7 @@ use rand_core::CryptoRngCore;
 use tacit_relations::{
     EngineError, Openings, Progress, Refused, RelationSystem, Segment, Statement, TensorId, Trace,
 };
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::engine::{PROOF, SumcheckEngine, affordable};
 use crate::expr::Expr;
@@ -203,13 +203,9 @@ impl SumcheckEngine {
         }
         let blind = secrets.iter().fold(F::ZERO, |total, s| total + s.blind);
         let mut transcript = merging(binding, secrets.iter().map(|s| s.proof), sum);
-        let mut fresh = [0; 64];
-        rng.fill_bytes(&mut fresh);
-        let mut seed = Transcript::new("tacit/sumcheck/merge mask");
-        seed.absorb("fresh", &fresh);
-        seed.absorb("blind", &blind.to_bytes());
-        seed.absorb("statement", &transcript.fingerprint());
-        fresh.zeroize();
+        let secret = Zeroizing::new(blind.to_bytes());
+        let secrets = [("blind", &*secret)].into_iter();
+        let mut seed = protocol::mask_seed("tacit/sumcheck/merge mask", rng, secrets, &transcript);
         let mask = seed.challenge("mask");
         let first = encode(&Pedersen::get().blind(&mask).to_affine());
         transcript.absorb("point", &first);

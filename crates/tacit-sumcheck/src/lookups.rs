@@ -23,7 +23,7 @@ use crate::grid::{Grid, bits_of};
 use crate::group::{F, f_from_i64, f_from_i128};
 use crate::party::{Linear, Malformed, Message, Party};
 use crate::plan::{Fill, LookupTable, Plan};
-use crate::poly::{SplitEq, eq_at, eq_table};
+use crate::poly::{SplitEq, at, eq_at, eq_table};
 use crate::sumcheck::{WeightedRounds, weighted};
 
 /// A run of leaves.
@@ -257,7 +257,6 @@ fn tree(leaves: Layer, depth: usize) -> Vec<Layer> {
     let mut layers = vec![leaves];
     for _ in 0..depth {
         let below = &layers[layers.len() - 1];
-        let at = |v: &[F], i: usize| v.get(i).copied().unwrap_or(F::ZERO);
         let sums = (0..below.numerators.len().div_ceil(2)).into_par_iter().with_min_len(1 << 10).map(|i| {
             let (p0, p1) = (at(&below.numerators, 2 * i), at(&below.numerators, 2 * i + 1));
             let (q0, q1) = (at(&below.denominators, 2 * i), at(&below.denominators, 2 * i + 1));
@@ -293,7 +292,6 @@ impl LayerRounds {
     /// `p₀, p₁, q₀ − 1, q₁ − 1` at the end.
     fn finish(self, lambda: F) -> Vec<F> {
         let inverse = lambda.invert().unwrap_or(F::ZERO);
-        let at = |v: &[F], i: usize| v.get(i).copied().unwrap_or(F::ZERO);
         vec![at(&self.p, 0) * inverse, at(&self.p, 1) * inverse, at(&self.q, 0), at(&self.q, 1)]
     }
 }
@@ -302,7 +300,7 @@ impl LayerRounds {
 fn quad(v: &[F], y: usize) -> [F; 4] {
     match v.get(4 * y..4 * y + 4) {
         Some(q) => [q[0], q[1], q[2], q[3]],
-        None => std::array::from_fn(|i| v.get(4 * y + i).copied().unwrap_or(F::ZERO)),
+        None => std::array::from_fn(|i| at(v, 4 * y + i)),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::party::{
     Combination, Inventory, Linear, Malformed, Message, Opened, Party, Prover, Read, Verifier,
 };
 use crate::pedersen::Pedersen;
-use crate::poly::{SplitEq, eq_table, fold, inner};
+use crate::poly::{SplitEq, at, eq_table, fold, inner};
 use crate::secret::Secret;
 use crate::sumcheck::{PlainRounds, WeightedRounds, plain, weighted};
 
@@ -119,7 +119,6 @@ struct ProductRounds {
 impl WeightedRounds for ProductRounds {
     fn round(&mut self) -> (F, F) {
         self.eq.pop();
-        let at = |v: &[F], i: usize| v.get(i).copied().unwrap_or(F::ZERO);
         self.eq.sum(self.a.len().div_ceil(2), |y| {
             let [a0, a1, b0, b1] =
                 [(&self.a, 0), (&self.a, 1), (&self.b, 0), (&self.b, 1)].map(|(v, i)| at(v, 2 * y + i));
@@ -200,7 +199,6 @@ impl ColumnRounds {
 
 impl PlainRounds for ColumnRounds {
     fn round(&mut self) -> Vec<F> {
-        let at = |v: &[F], i: usize| v.get(i).copied().unwrap_or(F::ZERO);
         let [linear, leading] = self
             .pairs
             .par_iter()
@@ -371,6 +369,14 @@ impl Equations {
             self.points[*i as usize] += *c * weight;
         }
     }
+
+    /// Adds `weight · (first message + e · form − u·U − h·H)`; the first message is a point of the proof.
+    fn response(&mut self, first: usize, form: &Combination, e: &F, (u, h): (F, F), weight: &F) {
+        self.points[first] += weight;
+        self.add(form, &(*weight * e));
+        self.u -= *weight * u;
+        self.h -= *weight * h;
+    }
 }
 
 impl Verifier<'_> {
@@ -410,33 +416,20 @@ impl Verifier<'_> {
         let Joined { x, y, product, zero, dot, s, weights } = &joined;
         // α + e·X = z₁·U + z₂·H
         let w = transcript.challenge("combine");
-        sum.points[first] += w;
-        sum.add(x, &(w * e));
-        sum.u -= w * z[0];
-        sum.h -= w * z[1];
+        sum.response(first, x, &e, (z[0], z[1]), &w);
         // β + e·Y = z₃·U + z₄·H
         let w = transcript.challenge("combine");
-        sum.points[first + 1] += w;
-        sum.add(y, &(w * e));
-        sum.u -= w * z[2];
-        sum.h -= w * z[3];
+        sum.response(first + 1, y, &e, (z[2], z[3]), &w);
         // δ + e·Z = z₃·X + z₅·H
         let w = transcript.challenge("combine");
-        sum.points[first + 2] += w;
-        sum.add(product, &(w * e));
+        sum.response(first + 2, product, &e, (F::ZERO, z[4]), &w);
         sum.add(x, &-(w * z[2]));
-        sum.h -= w * z[4];
         // κ + e·O = z₆·H
         let w = transcript.challenge("combine");
-        sum.points[first + 3] += w;
-        sum.add(zero, &(w * e));
-        sum.h -= w * z[5];
+        sum.response(first + 3, zero, &e, (F::ZERO, z[5]), &w);
         // Δ + e·T = z₈·U + z₉·H
         let w = transcript.challenge("combine");
-        sum.points[first + 5] += w;
-        sum.add(dot, &(w * e));
-        sum.u -= w * z[7];
-        sum.h -= w * z[8];
+        sum.response(first + 5, dot, &e, (z[7], z[8]), &w);
         // D + e·P − z₇·H + z₈·ξU + Σ (x² L + x⁻² R) = Σ a s_j·G_j + ⟨a, b⟩·ξU
         let w = transcript.challenge("combine");
         sum.points[first + 4] += w;

@@ -139,16 +139,24 @@ pub(crate) fn inner(a: &[F], b: &[F]) -> F {
     a.iter().zip(b).fold(F::ZERO, |sum, (a, b)| sum + *a * b)
 }
 
+/// The `i`-th entry of a table whose tail is zero and not stored.
+pub(crate) fn at(table: &[F], i: usize) -> F {
+    table.get(i).copied().unwrap_or(F::ZERO)
+}
+
 /// Binds the least significant variable of a table whose tail is zero.
 pub(crate) fn fold(table: &mut Vec<F>, r: &F) {
     let half = table.len().div_ceil(2);
-    let at = |i: usize| {
+    let bound = |i: usize| {
         let low = table[2 * i];
-        let high = table.get(2 * i + 1).copied().unwrap_or(F::ZERO);
+        let high = at(table, 2 * i + 1);
         low + (high - low) * r
     };
-    let next: Vec<F> =
-        if half < SERIAL { (0..half).map(at).collect() } else { (0..half).into_par_iter().map(at).collect() };
+    let next: Vec<F> = if half < SERIAL {
+        (0..half).map(bound).collect()
+    } else {
+        (0..half).into_par_iter().map(bound).collect()
+    };
     *table = next;
 }
 

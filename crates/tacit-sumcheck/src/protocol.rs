@@ -20,16 +20,19 @@ use crate::transcript::{Transcript, derive};
 use crate::witness::{Misfit, fill};
 use crate::{checks, lookups};
 
-/// Rows of a vector under these blinds.
+/// The rows of a vector.
+pub(crate) fn rows<'v>(layout: &Layout, values: &'v [i64]) -> impl Iterator<Item = Row<'v>> {
+    (0..layout.rows()).map(|r| Row { runs: vec![(0, &values[layout.range(r)])] })
+}
+
+/// Commitments to the rows of a vector under these blinds.
 pub(crate) fn commit_vector(
     generators: &Generators,
     layout: &Layout,
     values: &[i64],
     blinds: &[F],
 ) -> Vec<Affine> {
-    let rows: Vec<Row<'_>> =
-        (0..layout.rows()).map(|r| Row { runs: vec![(0, &values[layout.range(r)])] }).collect();
-    commit_rows(generators, &rows, blinds)
+    commit_rows(generators, &rows(layout, values).collect::<Vec<_>>(), blinds)
 }
 
 /// Blinds of the rows of a segment of the statement, from its opening.
@@ -105,22 +108,34 @@ pub(crate) fn run<P: Party>(party: &mut P, context: &Context<'_>) -> Result<Clai
     Ok(claims)
 }
 
-/// A fresh generator for one attempt: operating system's randomness, the openings and the statement together, so that a
-/// weak source alone does not repeat a mask.
+/// What masks are drawn from: operating system's randomness, secrets and the transcript so far together, so that a weak
+/// source alone does not repeat a mask.
+pub(crate) fn mask_seed<'s>(
+    name: &str,
+    rng: &mut dyn CryptoRngCore,
+    secrets: impl Iterator<Item = (&'s str, &'s [u8; 32])>,
+    transcript: &Transcript,
+) -> Transcript {
+    let mut seed = Transcript::new(name);
+    let mut fresh = [0; 64];
+    rng.fill_bytes(&mut fresh);
+    seed.absorb("fresh", &fresh);
+    fresh.zeroize();
+    for (label, secret) in secrets {
+        seed.absorb(label, secret);
+    }
+    seed.absorb("statement", &transcript.fingerprint());
+    seed
+}
+
+/// A fresh generator for one attempt.
 pub(crate) fn attempt(
     rng: &mut dyn CryptoRngCore,
     openings: &Openings,
     transcript: &Transcript,
 ) -> rand_chacha::ChaCha20Rng {
-    let mut seed = Transcript::new("tacit/sumcheck/masks");
-    let mut fresh = [0; 64];
-    rng.fill_bytes(&mut fresh);
-    seed.absorb("fresh", &fresh);
-    fresh.zeroize();
-    for opening in openings.values() {
-        seed.absorb("opening", &opening.0);
-    }
-    seed.absorb("statement", &transcript.fingerprint());
+    let secrets = openings.values().map(|opening| ("opening", &opening.0));
+    let seed = mask_seed("tacit/sumcheck/masks", rng, secrets, transcript);
     rand_chacha::ChaCha20Rng::from_seed(seed.fingerprint())
 }
 
@@ -232,16 +247,14 @@ pub(crate) fn commit_witness(
     }
     let _span = tracing::info_span!(target: "tacit_sumcheck", "commit").entered();
     let first = blinds.len();
-    let mut rows = Vec::new();
+    let mut uncommitted = Vec::new();
     for (column, values) in plan.columns.iter().zip(&context.values.columns).skip(first) {
         blinds.push((0..column.layout.rows()).map(|_| prover.random()).collect());
-        rows.extend(
-            (0..column.layout.rows()).map(|r| Row { runs: vec![(0, &values[column.layout.range(r)])] }),
-        );
+        uncommitted.extend(rows(&column.layout, values));
     }
     let fresh: Secret = blinds[first..].iter().flat_map(|b| b.iter().copied()).collect();
-    let committed = commit_rows(&Generators::get(plan.width), &rows, &fresh);
-    prover.points(Message::WitnessRow, rows.len(), || committed).map_err(shape)?;
+    let committed = commit_rows(&Generators::get(plan.width), &uncommitted, &fresh);
+    prover.points(Message::WitnessRow, committed.len(), || committed).map_err(shape)?;
     Ok(blinds)
 }
 

@@ -115,11 +115,7 @@ impl Stage {
         for (segment, opening) in &self.openings {
             let own = || self.plan.columns.iter().zip(columns).filter(|(c, _)| c.segment == *segment);
             let blinds = segment_blinds(*segment, opening, own().map(|(c, _)| c.layout.rows()).sum());
-            let rows: Vec<Row<'_>> = own()
-                .flat_map(|(c, v)| {
-                    (0..c.layout.rows()).map(|r| Row { runs: vec![(0, &v[c.layout.range(r)])] })
-                })
-                .collect();
+            let rows: Vec<Row<'_>> = own().flat_map(|(c, v)| protocol::rows(&c.layout, v)).collect();
             let points = commit_rows(&Generators::get(self.plan.width), &rows, &blinds);
             all.insert(*segment, Commitment(points.iter().flat_map(encode).collect()));
         }

@@ -23,11 +23,7 @@ pub(super) fn intervals(system: &RelationSystem) -> Vec<(i128, i128)> {
         })
         .collect();
     for relation in system.relations() {
-        let of = |view: &tacit_relations::View| {
-            let (lo, hi) = known[view.tensor.0 as usize];
-            let padded = view.axes.iter().any(|a| a.valid < a.len);
-            if padded { (lo.min(0), hi.max(0)) } else { (lo, hi) }
-        };
+        let of = |view: &tacit_relations::View| shown(view, known[view.tensor.0 as usize]);
         let product = |(a, b): (i128, i128), (c, d): (i128, i128)| {
             let all = [a * c, a * d, b * c, b * d];
             (all.into_iter().fold(i128::MAX, i128::min), all.into_iter().fold(i128::MIN, i128::max))
@@ -75,8 +71,14 @@ pub(super) fn intervals(system: &RelationSystem) -> Vec<(i128, i128)> {
     known
 }
 
+/// The interval of what a view shows of a tensor with this interval: padding is zero.
+pub(super) fn shown(view: &tacit_relations::View, (lo, hi): (i128, i128)) -> (i128, i128) {
+    let padded = view.axes.iter().any(|a| a.valid < a.len);
+    if padded { (lo.min(0), hi.max(0)) } else { (lo, hi) }
+}
+
 /// Bits of the integers in `[0, n)`.
-fn bits_below(n: u128) -> usize {
+pub(super) fn bits_below(n: u128) -> usize {
     (128 - (n - 1).leading_zeros()) as usize
 }
 

@@ -3,6 +3,7 @@
 use tacit_relations::{Relation, Segment, TensorId, View};
 
 use super::build::Builder;
+use super::ranges::{bits_below, shown};
 use super::slots::slots;
 use super::{Check, Contraction, Fill, Lookup, Part, Plan, PublicRange, PublicVector, Quantity};
 use crate::expr::{Expr, Slot};
@@ -150,9 +151,7 @@ impl Builder<'_> {
         };
         self.exprs[y.0 as usize] = Some(result.clone());
 
-        let (xlo, xhi) = self.intervals[x.tensor.0 as usize];
-        let padded = x.axes.iter().any(|a| a.valid < a.len);
-        let (xlo, xhi) = if padded { (xlo.min(0), xhi.max(0)) } else { (xlo, xhi) };
+        let (xlo, xhi) = shown(x, self.intervals[x.tensor.0 as usize]);
         let half = 1i128 << shift >> 1;
         let (vlo, vhi) = ((xlo + half) >> shift, (xhi + half) >> shift);
         let mut value = result.clone();
@@ -162,7 +161,7 @@ impl Builder<'_> {
             if excess <= 0 {
                 continue;
             }
-            let bits = (128 - excess.leading_zeros() as usize).min(TRACE_BITS);
+            let bits = bits_below(excess as u128 + 1).min(TRACE_BITS);
             let (distance, _) = self.new_nonnegative(&lens, part(which), bits);
             value = value.checked_add(&distance, sign).expect("digits are small");
             let room = if sign == 1 {
@@ -335,7 +334,7 @@ impl Builder<'_> {
     fn difference_bits(&self, x: &View) -> usize {
         let (lo, hi) = self.intervals[x.tensor.0 as usize];
         let spread = (hi.max(0) - lo.min(0)).max(1);
-        (128 - spread.leading_zeros() as usize).min(TRACE_BITS)
+        bits_below(spread as u128 + 1).min(TRACE_BITS)
     }
 
     /// `y` is at least every candidate (differences are not negative) and equal to one (a one-hot selector).

@@ -8,7 +8,11 @@ use crate::grid::Grid;
 /// Slots for the axes of `grid` (the viewed tensor's) that make `view` an expression over `lens`; `None` where the view does
 /// anything but permute, broadcast and fix whole axes.
 pub(crate) fn slots(view: &View, grid: &Grid, lens: &[usize]) -> Option<Vec<Slot>> {
-    let pieces = split(&merge(&view.axes)?, lens)?;
+    let axes = view.merged();
+    if axes.iter().any(|a| a.valid != a.len) {
+        return None;
+    }
+    let pieces = split(&axes, lens)?;
     let strides = grid.strides();
     let mut slots: Vec<Option<Slot>> = vec![None; strides.len()];
     for (i, &stride) in pieces.iter().enumerate() {
@@ -36,32 +40,11 @@ pub(crate) fn slots(view: &View, grid: &Grid, lens: &[usize]) -> Option<Vec<Slot
     (offset == 0).then(|| slots.into_iter().flatten().collect())
 }
 
-/// Axes without padding as (length, stride), neighbours joined where they walk as one.
-fn merge(axes: &[Axis]) -> Option<Vec<(usize, usize)>> {
-    let mut merged: Vec<(usize, usize)> = Vec::new();
-    for axis in axes {
-        if axis.before != 0 || axis.valid != axis.len {
-            return None;
-        }
-        if axis.len == 1 {
-            continue;
-        }
-        match merged.last_mut() {
-            Some((len, stride)) if *stride == axis.len * axis.stride => {
-                *len *= axis.len;
-                *stride = axis.stride;
-            }
-            _ => merged.push((axis.len, axis.stride)),
-        }
-    }
-    Some(merged)
-}
-
 /// Strides of axes of lengths `lens` that walk like `axes`.
-fn split(axes: &[(usize, usize)], lens: &[usize]) -> Option<Vec<usize>> {
+fn split(axes: &[Axis], lens: &[usize]) -> Option<Vec<usize>> {
     let mut strides = vec![0; lens.len()];
     let mut lens = lens.iter().enumerate().rev().filter(|(_, len)| **len > 1);
-    for &(len, stride) in axes.iter().rev() {
+    for &Axis { len, stride, .. } in axes.iter().rev() {
         let mut covered = 1;
         while covered < len {
             let (i, own) = lens.next()?;
