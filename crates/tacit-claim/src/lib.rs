@@ -44,8 +44,8 @@ pub use encoding::EncodingError;
 pub use engine::{EngineId, UnknownEngine};
 pub use opening::{CommittedInput, InputOpening, OpeningError, OutputOpening, WeightsOpening, schema_digest};
 pub use owner::{
-    BadSignature, Fingerprint, FingerprintError, OwnerKey, OwnerKeyError, OwnerPublicKey, OwnerSignature,
-    PublicKeyError,
+    BadSignature, Fingerprint, FingerprintError, ForeignFormat, NotOfFormat, OwnerKey, OwnerKeyError,
+    OwnerPublicKey, OwnerSignature, PublicKeyError,
 };
 pub use points::{CardPoints, PointsError};
 pub use salt::SaltBytes;

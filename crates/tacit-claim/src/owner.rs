@@ -20,8 +20,48 @@ const HRP: Hrp = Hrp::parse_unchecked("tacit");
 /// What is signed: a fixed prefix, the domain, the message. A domain holds no zero byte, so the three cannot run
 /// together.
 fn signed_bytes(domain: &'static str, message: &[u8]) -> Vec<u8> {
-    [b"tacit signature 1\0", domain.as_bytes(), b"\0", message].concat()
+    [PREFIX, domain.as_bytes(), b"\0", message].concat()
 }
+
+const PREFIX: &[u8] = b"tacit signature 1\0";
+const PAE: &[u8] = b"DSSEv1 ";
+
+/// Formats of others that owners sign in, whose signatures are over the format's own bytes without a domain of
+/// Tacit's.
+///
+/// The sets of bytes that one key may sign are kept apart, so that no signature passes for one of another kind:
+/// Tacit's own messages begin with `tacit signature 1` and a zero byte; a signed note holds no zero byte and does not
+/// begin with `DSSEv1 `; what DSSE signs begins with `DSSEv1 `. [`OwnerKey::sign_foreign`] and
+/// [`OwnerPublicKey::verify_foreign`] refuse bytes outside the format's own set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignFormat {
+    /// The text of a [signed note](https://c2sp.org/signed-note): UTF-8 that ends with a newline, without other
+    /// control characters of ASCII.
+    SignedNote,
+    /// The pre-authentication encoding of a [DSSE](https://github.com/secure-systems-lab/dsse) envelope.
+    Dsse,
+}
+
+impl ForeignFormat {
+    /// Whether a signature over these bytes is one of this format and could be of no other.
+    fn owns(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::SignedNote => {
+                let is_plain = |b: &u8| *b >= b' ' || *b == b'\n';
+                bytes.ends_with(b"\n")
+                    && bytes.iter().all(is_plain)
+                    && std::str::from_utf8(bytes).is_ok()
+                    && !bytes.starts_with(PAE)
+            }
+            Self::Dsse => bytes.starts_with(PAE),
+        }
+    }
+}
+
+/// Bytes that could be mistaken for a message of another format are not signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("these bytes are not the {}", match .0 { ForeignFormat::SignedNote => "text of a signed note", ForeignFormat::Dsse => "pre-authentication encoding of a DSSE envelope" })]
+pub struct NotOfFormat(pub ForeignFormat);
 
 /// An Ed25519 signature, 64 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +156,24 @@ impl OwnerPublicKey {
             .verify_strict(&signed_bytes(domain, message), &Signature::from_bytes(&signature.0))
             .map_err(|_| BadSignature)
     }
+
+    /// Checks a signature over a foreign format's own bytes.
+    ///
+    /// # Errors
+    /// [`BadSignature`], also where the bytes are not of the format.
+    pub fn verify_foreign(
+        &self,
+        format: ForeignFormat,
+        bytes: &[u8],
+        signature: &OwnerSignature,
+    ) -> Result<(), BadSignature> {
+        let signature = Signature::from_bytes(&signature.0);
+        if format.owns(bytes) {
+            self.0.verify_strict(bytes, &signature).map_err(|_| BadSignature)
+        } else {
+            Err(BadSignature)
+        }
+    }
 }
 
 impl fmt::Display for OwnerPublicKey {
@@ -200,6 +258,18 @@ impl OwnerKey {
     #[must_use]
     pub fn sign(&self, domain: &'static str, message: &[u8]) -> OwnerSignature {
         OwnerSignature(self.0.sign(&signed_bytes(domain, message)).to_bytes())
+    }
+
+    /// Signs a foreign format's own bytes, without a domain of Tacit's. Deterministic.
+    ///
+    /// # Errors
+    /// [`NotOfFormat`] for bytes that could be mistaken for a message of another format: see [`ForeignFormat`].
+    pub fn sign_foreign(&self, format: ForeignFormat, bytes: &[u8]) -> Result<OwnerSignature, NotOfFormat> {
+        if format.owns(bytes) {
+            Ok(OwnerSignature(self.0.sign(bytes).to_bytes()))
+        } else {
+            Err(NotOfFormat(format))
+        }
     }
 
     /// The file's text: name and version of the format, fingerprint, seed and checksum, each on a line of its own.
@@ -316,6 +386,31 @@ mod tests {
             let mut bad = signature;
             bad.0[at] ^= 1;
             assert_eq!(a.public().verify("tacit/test/1", b"message", &bad), Err(BadSignature));
+        }
+    }
+
+    #[test]
+    fn foreign_formats_and_own_messages_never_meet() {
+        use ForeignFormat::{Dsse, SignedNote};
+        let key = key(1);
+        let own = signed_bytes("tacit/test/1", b"message\n");
+        let note = b"example.org/log\n1\nroot\n".as_slice();
+        let pae = b"DSSEv1 4 type 5 body\n".as_slice();
+        for (format, bytes) in [(SignedNote, note), (Dsse, pae)] {
+            let signature = key.sign_foreign(format, bytes).expect("of the format");
+            assert_eq!(key.public().verify_foreign(format, bytes, &signature), Ok(()));
+            let other = if format == Dsse { SignedNote } else { Dsse };
+            assert_eq!(key.sign_foreign(other, bytes), Err(NotOfFormat(other)));
+            assert_eq!(key.public().verify_foreign(other, bytes, &signature), Err(BadSignature));
+            assert_eq!(key.sign_foreign(format, &own), Err(NotOfFormat(format)));
+            // A signature in a domain of ours is none in the format, even over the very bytes that it is over.
+            let ours = key.sign("tacit/test/1", b"message\n");
+            assert_eq!(key.public().verify_foreign(format, &own, &ours), Err(BadSignature));
+            assert_eq!(key.public().verify("tacit/test/1", bytes, &signature), Err(BadSignature));
+        }
+        for bad in [b"".as_slice(), b"no newline", b"a\0\n", b"a\r\n", b"\xff\n", b"tacit signature 1\0x\0\n"]
+        {
+            assert_eq!(key.sign_foreign(SignedNote, bad), Err(NotOfFormat(SignedNote)));
         }
     }
 
