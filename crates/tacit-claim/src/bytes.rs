@@ -88,6 +88,21 @@ pub(crate) mod architecture_digest {
     }
 }
 
+/// Serde for [`tacit_model::DatasetDigest`].
+pub(crate) mod dataset_digest {
+    use tacit_model::DatasetDigest;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(digest: &DatasetDigest, s: S) -> Result<S::Ok, S::Error> {
+        hex32::serialize(&digest.0, s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<DatasetDigest, D::Error> {
+        hex32::deserialize(d).map(DatasetDigest)
+    }
+}
+
 /// Serde for [`tacit_model::ModelDigest`], which stands in secret binary files alone.
 pub(crate) mod model_digest {
     use tacit_model::ModelDigest;
@@ -186,7 +201,7 @@ bytes32! {
 }
 
 /// At most the first eight bytes in hexadecimal, with an ellipsis where more follow.
-fn short_hex(bytes: &[u8]) -> String {
+pub(crate) fn short_hex(bytes: &[u8]) -> String {
     match bytes.get(..8) {
         Some(head) if bytes.len() > 8 => format!("{}…", hex::encode(head)),
         _ => hex::encode(bytes),

@@ -7,24 +7,26 @@ use crate::card::{Card, OutOfRange};
 use crate::claim::{Claim, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim};
 use crate::engine::EngineId;
 use crate::opening::{InputOpening, WeightsOpening};
+use crate::requirement::{Metric, Requirement, RequirementError, Scope};
+use crate::test_set::{AccuracyClaim, AnswersClaim, DataClaim, PredictionsClaim};
 use crate::text::{Context, printable};
 
 impl Claim {
-    /// Makes an inference claim about a card's model.
+    /// Makes a claim about a card's model.
     ///
     /// # Errors
     /// [`ClaimMismatch`] when the card cannot back such a claim.
-    pub fn inference(
+    pub fn new(
         card: &Card,
         engine: EngineId,
-        inference: Inference,
+        kind: impl Into<ClaimKind>,
         context: Context,
     ) -> Result<Self, ClaimMismatch> {
         let claim = Self {
             engine,
             card_id: card.id(),
             architecture_digest: card.architecture_digest(),
-            kind: ClaimKind::Inference(inference),
+            kind: kind.into(),
             context,
             attestations: Vec::new(),
         };
@@ -50,23 +52,81 @@ impl Claim {
                 actual: hex::encode(self.architecture_digest.0),
             });
         }
-        let ClaimKind::Inference(Inference { input, output, weights }) = &self.kind;
-        if let InputClaim::Revealed { record } = input {
-            card.check_record(record)?;
+        match &self.kind {
+            ClaimKind::Inference(inference) => check_inference(inference, card)?,
+            ClaimKind::Accuracy(accuracy) => check_accuracy(accuracy, self.engine, card)?,
+            ClaimKind::Predictions(predictions) => check_predictions(predictions, card)?,
         }
-        if let OutputClaim::Public { values } = output {
-            let (expected, bounds) = (card.output_len(), card.output_bounds());
-            if values.len() != expected {
-                return Err(M::OutputLength { expected, actual: values.len() });
-            }
-            if let Some(index) = values.iter().position(|v| *v < bounds.lo || *v > bounds.hi) {
-                return Err(M::OutputBounds { index, value: values[index], bounds });
-            }
-        }
-        if *weights == WeightsClaim::Revealed && !card.weights().is_public() {
+        if self.weights() == WeightsClaim::Revealed && !card.weights().is_public() {
             return Err(M::WeightsHidden);
         }
         Ok(())
+    }
+}
+
+fn check_inference(inference: &Inference, card: &Card) -> Result<(), ClaimMismatch> {
+    if let InputClaim::Revealed { record } = &inference.input {
+        card.check_record(record)?;
+    }
+    match &inference.output {
+        OutputClaim::Public { values } => check_outputs(values, 1, card),
+        OutputClaim::Hidden { .. } => Ok(()),
+    }
+}
+
+/// As many output integers as `samples` records have, within the architecture's bounds.
+fn check_outputs(values: &[i64], samples: u64, card: &Card) -> Result<(), ClaimMismatch> {
+    use ClaimMismatch as M;
+    let (expected, bounds) = (card.output_len(), card.output_bounds());
+    if usize::try_from(samples).ok().and_then(|n| n.checked_mul(expected)) != Some(values.len()) {
+        return Err(M::OutputLength { expected, samples, actual: values.len() });
+    }
+    match values.iter().position(|v| *v < bounds.lo || *v > bounds.hi) {
+        Some(index) => Err(M::OutputBounds { index, value: values[index], bounds }),
+        None => Ok(()),
+    }
+}
+
+fn check_accuracy(claim: &AccuracyClaim, engine: EngineId, card: &Card) -> Result<(), ClaimMismatch> {
+    use ClaimMismatch as M;
+    if claim.samples == 0 {
+        return Err(M::NoRecords);
+    }
+    if !(1..=Requirement::MAX).contains(&claim.requirements.len()) {
+        return Err(M::Requirements(claim.requirements.len()));
+    }
+    claim.requirements.iter().try_for_each(|r| r.check(card.schema()))?;
+    let hidden = matches!(claim.data, DataClaim::Hidden { .. });
+    let whole = hidden || engine == EngineId::Halo2;
+    let most = if whole { 1 } else { claim.samples.min(AccuracyClaim::MAX_CHUNKS.into()) };
+    if !(1..=most).contains(&claim.chunks.into()) {
+        return Err(M::Chunks { most, actual: claim.chunks });
+    }
+    let needs_data = |r: &&Requirement| r.scope != Scope::Overall || r.metric == Metric::BalancedAccuracy;
+    match claim.requirements.iter().find(needs_data).filter(|_| hidden) {
+        Some(requirement) => Err(M::NeedsPublicData(requirement.text(card.schema()))),
+        None => Ok(()),
+    }
+}
+
+fn check_predictions(claim: &PredictionsClaim, card: &Card) -> Result<(), ClaimMismatch> {
+    use ClaimMismatch as M;
+    if claim.samples == 0 {
+        return Err(M::NoRecords);
+    }
+    match &claim.answers {
+        AnswersClaim::Outputs { values } => check_outputs(values, claim.samples, card),
+        AnswersClaim::Classes { indices } => {
+            let classes = card.schema().classes.len();
+            if indices.len() as u64 != claim.samples {
+                return Err(M::OutputLength { expected: 1, samples: claim.samples, actual: indices.len() });
+            }
+            let is_class = |i: &i64| usize::try_from(*i).is_ok_and(|i| i < classes);
+            match indices.iter().position(|i| !is_class(i)) {
+                Some(index) => Err(M::NoSuchClass { index, value: indices[index], classes }),
+                None => Ok(()),
+            }
+        }
     }
 }
 
@@ -205,10 +265,12 @@ pub enum ClaimMismatch {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// An answer of another length.
-    #[error("the claim's answer has {actual} values; the card's model gives {expected}")]
+    #[error("the claim's answer has {actual} values; the card's model gives {expected} for each of {samples} record(s)")]
     OutputLength {
         /// Outputs of the model.
         expected: usize,
+        /// Records of the claim.
+        samples: u64,
         /// Values of the answer.
         actual: usize,
     },
@@ -226,6 +288,36 @@ pub enum ClaimMismatch {
         /// What the architecture can give.
         bounds: ValueBounds,
     },
+    /// A class that the card does not name.
+    #[error("answer {index} of the claim is class {value}; the card names {classes} classes")]
+    NoSuchClass {
+        /// Index of the record.
+        index: usize,
+        /// The class.
+        value: i64,
+        /// Classes of the card.
+        classes: usize,
+    },
+    /// A claim about no record.
+    #[error("the claim is about a test set without records")]
+    NoRecords,
+    /// No requirement, or too many.
+    #[error("the claim states {0} requirements; 1 to {max} can be stated", max = Requirement::MAX)]
+    Requirements(usize),
+    /// A requirement that the card's model cannot be held to.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    /// A number of parts in which such a claim cannot be proved.
+    #[error("the claim is in {actual} parts; such a claim has 1 to {most}")]
+    Chunks {
+        /// Most parts.
+        most: u64,
+        /// Parts of the claim.
+        actual: u32,
+    },
+    /// A requirement that only the verifier's own look at the labels makes sense of.
+    #[error("`{0}` needs a test set that the verifier sees: of a hidden one it can be proved of no model")]
+    NeedsPublicData(String),
     /// The claim takes the weights as public, the card hides them.
     #[error("the claim takes the weights as public; the card keeps them hidden")]
     WeightsHidden,

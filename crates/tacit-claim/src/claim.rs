@@ -5,11 +5,12 @@
 //! card, owner, context or value.
 
 use serde::{Deserialize, Serialize};
-use tacit_model::ArchitectureDigest;
+use tacit_model::{ArchitectureDigest, DatasetDigest};
 
 use crate::bytes::{CardId, ClaimDigest, Commitment, architecture_digest};
 use crate::encoding::{EncodingError, MAX_VALUES, bounded_values, decode, domain_hash, encode};
 use crate::engine::EngineId;
+use crate::test_set::{AccuracyClaim, DataClaim, PredictionsClaim};
 use crate::text::Context;
 
 /// Longest encoding of a claim, in bytes.
@@ -38,6 +39,28 @@ pub struct Claim {
 pub enum ClaimKind {
     /// The model, run on one record, gives one answer.
     Inference(Inference),
+    /// The model, run on a test set, does well enough.
+    Accuracy(AccuracyClaim),
+    /// The model, run on a test set, gives these answers.
+    Predictions(PredictionsClaim),
+}
+
+impl From<Inference> for ClaimKind {
+    fn from(inference: Inference) -> Self {
+        Self::Inference(inference)
+    }
+}
+
+impl From<AccuracyClaim> for ClaimKind {
+    fn from(accuracy: AccuracyClaim) -> Self {
+        Self::Accuracy(accuracy)
+    }
+}
+
+impl From<PredictionsClaim> for ClaimKind {
+    fn from(predictions: PredictionsClaim) -> Self {
+        Self::Predictions(predictions)
+    }
 }
 
 /// "The model of the card, run on this record, gives this answer."
@@ -161,14 +184,15 @@ impl Claim {
         ClaimDigest(domain_hash("tacit/claim/1", &self.to_bytes()))
     }
 
-    /// The commitment to the record, where the record is hidden.
+    /// The commitment to the record or the test set, where it is hidden.
     #[must_use]
     pub const fn input_commitment(&self) -> Option<&Commitment> {
         match &self.kind {
-            ClaimKind::Inference(Inference { input: InputClaim::Hidden { commitment }, .. }) => {
+            ClaimKind::Inference(Inference { input: InputClaim::Hidden { commitment }, .. })
+            | ClaimKind::Accuracy(AccuracyClaim { data: DataClaim::Hidden { commitment }, .. }) => {
                 Some(commitment)
             }
-            ClaimKind::Inference(_) => None,
+            _ => None,
         }
     }
 
@@ -177,7 +201,27 @@ impl Claim {
     pub fn output_values(&self) -> Option<&[i64]> {
         match &self.kind {
             ClaimKind::Inference(Inference { output: OutputClaim::Public { values }, .. }) => Some(values),
-            ClaimKind::Inference(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The digest of the test set, where there is a public one.
+    #[must_use]
+    pub const fn dataset_digest(&self) -> Option<DatasetDigest> {
+        match &self.kind {
+            ClaimKind::Accuracy(AccuracyClaim { data: DataClaim::Public { digest, .. }, .. })
+            | ClaimKind::Predictions(PredictionsClaim { digest, .. }) => Some(*digest),
+            _ => None,
+        }
+    }
+
+    /// What the claim says of the weights.
+    #[must_use]
+    pub const fn weights(&self) -> WeightsClaim {
+        match &self.kind {
+            ClaimKind::Inference(Inference { weights, .. })
+            | ClaimKind::Accuracy(AccuracyClaim { weights, .. })
+            | ClaimKind::Predictions(PredictionsClaim { weights, .. }) => *weights,
         }
     }
 
@@ -189,10 +233,15 @@ impl Claim {
 
     /// Whether every list is short enough to be read again.
     pub(crate) fn check_size(&self) -> Result<(), ClaimError> {
-        let ClaimKind::Inference(Inference { input, output, .. }) = &self.kind;
-        let input = if let InputClaim::Revealed { record } = input { record.len() } else { 0 };
-        let output = if let OutputClaim::Public { values } = output { values.len() } else { 0 };
-        let actual = input.max(output);
+        let actual = match &self.kind {
+            ClaimKind::Inference(Inference { input, output, .. }) => {
+                let input = if let InputClaim::Revealed { record } = input { record.len() } else { 0 };
+                let output = if let OutputClaim::Public { values } = output { values.len() } else { 0 };
+                input.max(output)
+            }
+            ClaimKind::Accuracy(_) => 0,
+            ClaimKind::Predictions(PredictionsClaim { answers, .. }) => answers.values().len(),
+        };
         if actual > MAX_VALUES { Err(ClaimError::Values { max: MAX_VALUES, actual }) } else { Ok(()) }
     }
 }

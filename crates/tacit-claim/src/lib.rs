@@ -18,13 +18,16 @@ mod claim;
 mod commitments;
 mod encoding;
 mod engine;
+mod interval;
 mod number;
 mod opening;
 mod owner;
 mod points;
+mod requirement;
 mod salt;
 mod sentence;
 mod sniff;
+mod test_set;
 pub mod testing;
 mod text;
 
@@ -42,13 +45,16 @@ pub use commitments::{
 };
 pub use encoding::EncodingError;
 pub use engine::{EngineId, UnknownEngine};
+pub use interval::clopper_pearson;
 pub use opening::{CommittedInput, InputOpening, OpeningError, OutputOpening, WeightsOpening, schema_digest};
 pub use owner::{
     BadSignature, Fingerprint, FingerprintError, ForeignFormat, NotOfFormat, OwnerKey, OwnerKeyError,
     OwnerPublicKey, OwnerSignature, PublicKeyError,
 };
 pub use points::{CardPoints, PointsError};
+pub use requirement::{Comparison, Fraction, Metric, Requirement, RequirementError, Scope};
 pub use salt::SaltBytes;
-pub use sentence::{answer_text, output_text, probabilities};
+pub use sentence::{answer_text, output_text, percent, probabilities};
 pub use sniff::{FileKind, sniff};
-pub use text::{CardName, Context, TextError};
+pub use test_set::{AccuracyClaim, AnswersClaim, DataClaim, PredictionsClaim};
+pub use text::{CardName, ColumnName, Context, TextError};

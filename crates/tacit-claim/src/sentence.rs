@@ -6,8 +6,12 @@ use tacit_model::{Architecture, OutputScale, format_decimal};
 
 use crate::card::Card;
 use crate::check::ClaimMismatch;
+use crate::bytes::short_hex;
 use crate::claim::{Claim, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim};
+use crate::interval::clopper_pearson;
 use crate::number::format_binary;
+use crate::requirement::{Comparison, Metric, Requirement, Scope};
+use crate::test_set::{AccuracyClaim, AnswersClaim, DataClaim, PredictionsClaim};
 use crate::text::{plain_or_quoted, quoted};
 
 /// Values listed at most.
@@ -21,31 +25,19 @@ impl Claim {
     /// [`ClaimMismatch`] when the claim does not fit the card.
     pub fn sentence(&self, card: &Card) -> Result<String, ClaimMismatch> {
         self.check_against(card)?;
-        let ClaimKind::Inference(Inference { input, output, weights }) = &self.kind;
         let mut text = format!(
             "The model of card {} ({}, owner {})",
             card.id().short(),
             quoted(card.name().as_str()),
             card.owner().fingerprint()
         );
-        if *weights == WeightsClaim::Revealed {
+        if self.weights() == WeightsClaim::Revealed {
             text.push_str(", with public weights");
         }
-        match input {
-            InputClaim::Hidden { commitment } => {
-                push(&mut text, format_args!(", run on the record committed to as {},", commitment.short()));
-            }
-            InputClaim::Revealed { record } => {
-                push(&mut text, format_args!(", run on the record ({}),", record_text(card, record)));
-            }
-        }
-        match output {
-            OutputClaim::Public { values } => {
-                push(&mut text, format_args!(" answers: {}", answer_text(card.architecture(), values)));
-            }
-            OutputClaim::Hidden { commitment } => {
-                push(&mut text, format_args!(" gives the answer committed to as {}.", commitment.short()));
-            }
+        match &self.kind {
+            ClaimKind::Inference(inference) => push_inference(&mut text, inference, card),
+            ClaimKind::Accuracy(accuracy) => push_accuracy(&mut text, accuracy, card),
+            ClaimKind::Predictions(predictions) => push_predictions(&mut text, predictions),
         }
         if !self.context.is_empty() {
             push(&mut text, format_args!(" Made for {}.", quoted(self.context.as_str())));
@@ -53,19 +45,32 @@ impl Claim {
         Ok(text)
     }
 
-    /// What stays hidden, of `weights`, `input` and `output`.
+    /// What stays hidden.
     #[must_use]
     pub fn hidden(&self, card: &Card) -> Vec<&'static str> {
-        let ClaimKind::Inference(Inference { input, output, .. }) = &self.kind;
         let mut list = Vec::new();
         if !card.weights().is_public() {
             list.push("weights");
         }
-        if matches!(input, InputClaim::Hidden { .. }) {
-            list.push("input");
-        }
-        if matches!(output, OutputClaim::Hidden { .. }) {
-            list.push("output");
+        match &self.kind {
+            ClaimKind::Inference(Inference { input, output, .. }) => {
+                if matches!(input, InputClaim::Hidden { .. }) {
+                    list.push("input");
+                }
+                if matches!(output, OutputClaim::Hidden { .. }) {
+                    list.push("output");
+                }
+            }
+            ClaimKind::Accuracy(AccuracyClaim { data, .. }) => {
+                list.extend(["every prediction", "by how much the bounds are met"]);
+                if matches!(data, DataClaim::Hidden { .. }) {
+                    list.push("test set");
+                }
+            }
+            ClaimKind::Predictions(PredictionsClaim { answers: AnswersClaim::Classes { .. }, .. }) => {
+                list.push("logits");
+            }
+            ClaimKind::Predictions(_) => {}
         }
         list
     }
@@ -73,9 +78,102 @@ impl Claim {
     /// What nobody vouches for, as phrases.
     #[must_use]
     pub fn unvouched(&self) -> Vec<String> {
-        let ClaimKind::Inference(_) = &self.kind;
-        vec!["record attested by: nobody".to_owned()]
+        let phrase = match &self.kind {
+            ClaimKind::Inference(_) => "record attested by: nobody",
+            ClaimKind::Accuracy(AccuracyClaim { data: DataClaim::Hidden { .. }, .. }) => {
+                "test set seen by the verifier: no; test set attested by: nobody"
+            }
+            ClaimKind::Accuracy(_) | ClaimKind::Predictions(_) => "test set attested by: nobody",
+        };
+        vec![phrase.to_owned()]
     }
+}
+
+fn push_inference(text: &mut String, Inference { input, output, .. }: &Inference, card: &Card) {
+    match input {
+        InputClaim::Hidden { commitment } => {
+            push(text, format_args!(", run on the record committed to as {},", commitment.short()));
+        }
+        InputClaim::Revealed { record } => {
+            push(text, format_args!(", run on the record ({}),", record_text(card, record)));
+        }
+    }
+    match output {
+        OutputClaim::Public { values } => {
+            push(text, format_args!(" answers: {}", answer_text(card.architecture(), values)));
+        }
+        OutputClaim::Hidden { commitment } => {
+            push(text, format_args!(" gives the answer committed to as {}.", commitment.short()));
+        }
+    }
+}
+
+fn records(samples: u64) -> String {
+    format!("{samples} record{}", if samples == 1 { "" } else { "s" })
+}
+
+fn push_accuracy(text: &mut String, claim: &AccuracyClaim, card: &Card) {
+    let samples = claim.samples;
+    push(text, format_args!(", run on the {} of the test set ", records(samples)));
+    match &claim.data {
+        DataClaim::Public { digest, .. } => push(text, format_args!("{}: ", short_hex(&digest.0))),
+        DataClaim::Hidden { commitment } => {
+            push(text, format_args!("committed to as {}: ", commitment.short()));
+        }
+    }
+    let conditions: Vec<String> =
+        claim.requirements.iter().map(|r| requirement_text(r, samples, card)).collect();
+    push(text, format_args!("{}.", conditions.join("; ")));
+}
+
+/// A requirement with counts and intervals where the claim alone tells them.
+fn requirement_text(requirement: &Requirement, samples: u64, card: &Card) -> String {
+    let Requirement { metric, scope, comparison, bound } = requirement;
+    let counted = matches!(metric, Metric::Accuracy | Metric::Top(_)) && *scope == Scope::Overall;
+    if !counted {
+        let text = requirement.text(card.schema());
+        return if metric.is_error() { text } else { format!("{text} ({})", percent(bound.numerator(), bound.denominator())) };
+    }
+    let right = match metric {
+        Metric::Top(k) => format!("with the label among the first {k}"),
+        _ => "right".to_owned(),
+    };
+    let (least, count) = match comparison {
+        Comparison::AtLeast => ("least", bound.count_up(samples)),
+        Comparison::AtMost => ("most", bound.count_down(samples)),
+    };
+    let interval = clopper_pearson(count, samples);
+    format!(
+        "at {least} {count} of {samples} {right} ({}; the exact 95 % interval of {count} of {samples} is {} to {})",
+        percent(count, samples),
+        percent_of(interval.0),
+        percent_of(interval.1)
+    )
+}
+
+fn push_predictions(text: &mut String, claim: &PredictionsClaim) {
+    let what = match &claim.answers {
+        AnswersClaim::Classes { .. } => "predicts the classes",
+        AnswersClaim::Outputs { .. } => "gives the outputs",
+    };
+    push(
+        text,
+        format_args!(
+            ", run on the {} of the test set {}, {what} that the claim lists, record by record.",
+            records(claim.samples),
+            short_hex(&claim.digest.0)
+        ),
+    );
+}
+
+/// `95.00 %`.
+#[must_use]
+pub fn percent(part: u64, whole: u64) -> String {
+    percent_of(part as f64 / whole.max(1) as f64)
+}
+
+fn percent_of(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
 }
 
 fn push(text: &mut String, more: std::fmt::Arguments<'_>) {

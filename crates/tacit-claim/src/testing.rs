@@ -108,5 +108,5 @@ pub fn claim(card: &Card, engine: EngineId, seed: u64) -> Claim {
         weights: WeightsClaim::Hidden,
     };
     let context = Context::new(format!("test {seed}")).expect("short and plain");
-    Claim::inference(card, engine, inference, context).expect("the card has the engine")
+    Claim::new(card, engine, inference, context).expect("the card has the engine")
 }

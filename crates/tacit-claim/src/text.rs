@@ -131,6 +131,31 @@ impl CardName {
 
 text!(CardName);
 
+/// Longest name of a column, in bytes: that of a feature.
+const MAX_COLUMN: usize = 256;
+
+/// The name of a column of a test set: 1 to 256 bytes, no control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ColumnName(String);
+
+impl ColumnName {
+    /// A name of this text.
+    ///
+    /// # Errors
+    /// [`TextError`] when it is blank, too long or holds control characters.
+    pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
+        let text = text.into();
+        check(&text, MAX_COLUMN)?;
+        if text.trim().is_empty() {
+            return Err(TextError::Empty);
+        }
+        Ok(Self(text))
+    }
+}
+
+text!(ColumnName);
+
 /// The text between guillemets, with whatever could end the quotation or deceive a reader escaped.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 4);

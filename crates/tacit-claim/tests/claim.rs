@@ -21,8 +21,10 @@ fn answer(values: &[i64]) -> OutputClaim {
 }
 
 fn kind(claim: &mut Claim) -> &mut Inference {
-    let ClaimKind::Inference(inference) = &mut claim.kind;
-    inference
+    match &mut claim.kind {
+        ClaimKind::Inference(inference) => inference,
+        other => panic!("no inference: {other:?}"),
+    }
 }
 
 #[test]
@@ -34,7 +36,7 @@ fn round_trips() {
             for output in [answer(&[-32768, 32767]), OutputClaim::Hidden { commitment: commitment(8) }] {
                 for weights in [WeightsClaim::Hidden, WeightsClaim::Revealed] {
                     let inference = inference(input.clone(), output.clone(), weights);
-                    let claim = Claim::inference(&card, engine, inference, Context::default()).expect("fits");
+                    let claim = Claim::new(&card, engine, inference, Context::default()).expect("fits");
                     assert_eq!(Claim::from_bytes(&claim.to_bytes()).as_ref(), Ok(&claim));
                     let bundle = Bundle::new(claim, vec![1, 2, 3]).expect("short");
                     assert_eq!(Bundle::from_bytes(&bundle.to_bytes()), Ok(bundle));
@@ -82,7 +84,7 @@ fn a_changed_file_is_refused_or_another() {
         answer(&[-5, 6]),
         WeightsClaim::Revealed,
     );
-    let revealed = Claim::inference(&card, EngineId::Sumcheck, revealed, Context::default()).expect("fits");
+    let revealed = Claim::new(&card, EngineId::Sumcheck, revealed, Context::default()).expect("fits");
     for claim in [claim(&card, EngineId::Halo2, 1), revealed] {
         let claim_len = claim.to_bytes().len();
         let digest = claim.digest();
@@ -171,7 +173,7 @@ fn claims_fit_their_card() {
     ));
     assert_eq!(
         check(&card, &|c| kind(c).output = answer(&[1])),
-        Err(M::OutputLength { expected: 2, actual: 1 })
+        Err(M::OutputLength { expected: 2, samples: 1, actual: 1 })
     );
     let bounds = card.output_bounds();
     assert_eq!(check(&card, &|c| kind(c).output = answer(&[bounds.lo, bounds.hi])), Ok(()));
@@ -208,7 +210,7 @@ fn claims_fit_their_card() {
     content.commitments.sumcheck = None;
     let halo2_only = sign(content, 1);
     let inference = inference(hidden_input(), answer(&[0, 0]), WeightsClaim::Hidden);
-    let error = Claim::inference(&halo2_only, EngineId::Sumcheck, inference, Context::default());
+    let error = Claim::new(&halo2_only, EngineId::Sumcheck, inference, Context::default());
     assert_eq!(error, Err(M::Engine { engine: EngineId::Sumcheck, card: vec![EngineId::Halo2] }));
 }
 
@@ -218,7 +220,7 @@ fn reads_as_a_sentence() {
     let owner = card.owner().fingerprint();
     let inference = inference(hidden_input(), answer(&[-822, 1285]), WeightsClaim::Hidden);
     let context = Context::new("cup 7 » round 2").expect("short");
-    let claim = Claim::inference(&card, EngineId::Halo2, inference, context).expect("fits");
+    let claim = Claim::new(&card, EngineId::Halo2, inference, context).expect("fits");
     assert_eq!(
         claim.sentence(&card).expect("fits"),
         format!(
@@ -244,7 +246,7 @@ fn reads_as_a_sentence_when_all_is_open() {
         OutputClaim::Hidden { commitment: commitment(8) },
         WeightsClaim::Revealed,
     );
-    let claim = Claim::inference(&card, EngineId::Halo2, inference, Context::default()).expect("fits");
+    let claim = Claim::new(&card, EngineId::Halo2, inference, Context::default()).expect("fits");
     assert_eq!(
         claim.sentence(&card).expect("fits"),
         format!(
@@ -267,7 +269,7 @@ fn answer_of(scale: OutputScale, classes: usize, values: &[i64]) -> String {
     }
     let card = sign(content, 1);
     let inference = inference(hidden_input(), answer(values), WeightsClaim::Hidden);
-    let claim = Claim::inference(&card, EngineId::Halo2, inference, Context::default()).expect("fits");
+    let claim = Claim::new(&card, EngineId::Halo2, inference, Context::default()).expect("fits");
     let sentence = claim.sentence(&card).expect("fits");
     sentence.split_once("answers: ").expect("an answer").1.to_owned()
 }

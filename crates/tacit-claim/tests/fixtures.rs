@@ -50,7 +50,7 @@ fn make_files() -> Vec<(&'static str, Vec<u8>)> {
         weights: WeightsClaim::Hidden,
     };
     let context = Context::new("cup 7, round 2").expect("short");
-    let claim = Claim::inference(&card, EngineId::Halo2, inference, context).expect("fits");
+    let claim = Claim::new(&card, EngineId::Halo2, inference, context).expect("fits");
     let salt = |n| SaltBytes::new(bytes(n));
     let salts = [(EngineId::Sumcheck, salt(1)), (EngineId::Halo2, salt(2))];
     let opening = WeightsOpening {

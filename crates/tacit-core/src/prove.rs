@@ -132,7 +132,7 @@ pub fn prove_inference(
         }
     };
     let weights = if request.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden };
-    let claim = Claim::inference(
+    let claim = Claim::new(
         card,
         request.engine,
         Inference { input, output: output_claim, weights },

@@ -5,11 +5,13 @@
 //! relations and checks those; property tests hold the two equal.
 //!
 //! * [`Schema`]: what a record is: named features in fixed decimals with declared ranges, and the classes.
+//! * [`Dataset`]: records with labels, in canonical form: what a test set's digest is of.
 //! * [`Architecture`]: everything public about a model: graph, shapes, widths, shifts. Hashed into the card.
 //! * [`Weights`]: the hidden integers. Zeroised when dropped.
 //! * [`Model`]: both, as `MODEL.tacit` holds them.
 
 mod architecture;
+mod dataset;
 mod decimal;
 mod evaluate;
 mod file;
@@ -22,6 +24,7 @@ pub use architecture::{
     Architecture, ArchitectureDigest, ArchitectureError, LOWERING_VERSION, Node, NodeId, Normalise, Op,
     Operand, OutputScale, ParamId, ParamSpec, ValueBounds, WeightsError, broadcast_shapes,
 };
+pub use dataset::{Dataset, DatasetDigest, DatasetError, Grouping, Labels};
 pub use decimal::{DecimalError, format_decimal, parse_decimal};
 pub use evaluate::{Evaluation, EvaluationError, broadcast_index, evaluate};
 pub use file::{Model, ModelDigest, ModelFileError, Weights};

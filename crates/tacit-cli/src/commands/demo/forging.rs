@@ -49,8 +49,10 @@ pub(super) fn edited(bundle: &Bundle, edit: impl FnOnce(&mut Claim)) -> Result<B
 }
 
 pub(super) fn set_output(claim: &mut Claim, values: &[i64]) {
-    let ClaimKind::Inference(inference) = &mut claim.kind;
-    inference.output = OutputClaim::Public { values: values.to_vec() };
+    match &mut claim.kind {
+        ClaimKind::Inference(inference) => inference,
+        other => panic!("no inference: {other:?}"),
+    }.output = OutputClaim::Public { values: values.to_vec() };
 }
 
 /// The model with the last layer's biases set against its own answer.
@@ -91,7 +93,7 @@ pub(super) fn unchecked_proof(scene: &Scene, doctored: &Model, trick: Trick) -> 
     else {
         return Err(Failure::new("an opening lacks the engine's salt"));
     };
-    let claim = Claim::inference(
+    let claim = Claim::new(
         &scene.card,
         engine,
         Inference {

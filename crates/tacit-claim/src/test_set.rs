@@ -1,0 +1,94 @@
+//! Claims about a whole test set: how well a model does on it, and what it predicts for each of its records.
+
+use serde::{Deserialize, Serialize};
+use tacit_model::DatasetDigest;
+
+use crate::bytes::{Commitment, dataset_digest};
+use crate::claim::WeightsClaim;
+use crate::encoding::bounded_values;
+use crate::requirement::Requirement;
+use crate::text::ColumnName;
+
+/// "The model of the card, run on this test set, meets these requirements, all of them."
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccuracyClaim {
+    /// Number of records.
+    pub samples: u64,
+    /// The test set.
+    pub data: DataClaim,
+    /// 1 to [`Requirement::MAX`] conditions.
+    pub requirements: Vec<Requirement>,
+    /// Number of parts in which the claim was proved, each about consecutive records: at most [`Self::MAX_CHUNKS`].
+    pub chunks: u32,
+    /// The weights.
+    pub weights: WeightsClaim,
+}
+
+impl AccuracyClaim {
+    /// Most parts of a proof.
+    pub const MAX_CHUNKS: u32 = 1 << 16;
+}
+
+/// A test set, as a claim states it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DataClaim {
+    /// Public: the verifier reads the file.
+    Public {
+        /// Digest of its canonical form, labels and the columns of the requirements included.
+        #[serde(with = "dataset_digest")]
+        digest: DatasetDigest,
+        /// The column or array of the labels.
+        labels: ColumnName,
+    },
+    /// Hidden, features and labels: only its commitment is public.
+    Hidden {
+        /// The engine's commitment to records and labels.
+        commitment: Commitment,
+    },
+}
+
+/// "The model of the card answers these, record by record, on this public test set."
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PredictionsClaim {
+    /// Number of records.
+    pub samples: u64,
+    /// Digest of the test set's canonical form, without labels.
+    #[serde(with = "dataset_digest")]
+    pub digest: DatasetDigest,
+    /// What the model answers.
+    pub answers: AnswersClaim,
+    /// The weights.
+    pub weights: WeightsClaim,
+}
+
+/// Answers to all records of a test set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AnswersClaim {
+    /// The index of every record's predicted class; nothing is said of the logits.
+    Classes {
+        /// One index per record.
+        #[serde(deserialize_with = "bounded_values")]
+        indices: Vec<i64>,
+    },
+    /// The model's output integers.
+    Outputs {
+        /// Row-major, shape (samples, outputs).
+        #[serde(deserialize_with = "bounded_values")]
+        values: Vec<i64>,
+    },
+}
+
+impl AnswersClaim {
+    /// The integers.
+    #[must_use]
+    pub fn values(&self) -> &[i64] {
+        match self {
+            Self::Classes { indices } => indices,
+            Self::Outputs { values } => values,
+        }
+    }
+}
