@@ -34,11 +34,12 @@ mod tests {
     #[test]
     fn bounds_are_those_of_the_definition() {
         let at_least = |k: u64, n: u64, p: f64| -> f64 {
-            let mut term = (1.0 - p).powi(n as i32);
+            // In logarithms: the first terms are smaller than any float.
+            let mut term = n as f64 * (1.0 - p).ln();
             let mut below = 0.0;
             for i in 0..k {
-                below += term;
-                term *= (n - i) as f64 / (i + 1) as f64 * p / (1.0 - p);
+                below += term.exp();
+                term += ((n - i) as f64 / (i + 1) as f64 * p / (1.0 - p)).ln();
             }
             1.0 - below
         };
