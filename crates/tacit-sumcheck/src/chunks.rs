@@ -2,33 +2,36 @@
 //!
 //! A chunk is a statement of its own about some of the samples, proved independently of the others: by another process,
 //! on another machine, later. Its transcript absorbs the whole claim (through the statement's binding), how many chunks
-//! there are, which one it is and which samples it is about. It carries a *total*: a tensor of one element, for example how
-//! many of its samples are right. The total stays hidden: what is known of it is the commitment to its evaluation in the
-//! chunk's own proof, never a fresh one.
+//! there are, which one it is and which samples it is about. It carries *totals*: a tensor, for example of how many of its
+//! samples are right for each requirement. The totals stay hidden: what is known of them are the commitments to their
+//! evaluations in the chunk's own proof, one for each element, never fresh ones.
 //!
-//! The merge absorbs the hashes of all chunk proofs in order and shows with one Schnorr proof that the committed totals add
-//! up to a public number: `Σ C_i − sum·U` is a multiple of `H`.
+//! The [`merge`](crate::merge) shows that the sums of the totals over all chunks satisfy a relation system, the *verdict*.
 
 use std::ops::Range;
 
 use blake2::{Blake2b512, Digest as _};
-use halo2curves::ff::{Field as _, PrimeField as _};
-use halo2curves::group::{Curve as _, Group as _};
+use halo2curves::ff::PrimeField as _;
+use halo2curves::group::Group as _;
 use rand_core::CryptoRngCore;
 use tacit_relations::{
-    EngineError, Openings, Progress, Refused, RelationSystem, Segment, Statement, TensorId, Trace,
+    Commitment, EngineError, Openings, Progress, Refused, RelationSystem, Segment, Statement, TensorId, Trace,
 };
 use zeroize::Zeroizing;
 
+use crate::claims::Totals;
 use crate::engine::{PROOF, SumcheckEngine, affordable};
-use crate::expr::Expr;
-use crate::group::{F, Point, decode, encode, f_from_i64};
-use crate::pedersen::Pedersen;
+use crate::grid::Grid;
+use crate::group::{F, Point, f_from_i64};
+use crate::merge::Merging;
+use crate::party::Inventory;
 use crate::plan::Plan;
 use crate::protocol;
+use crate::secret::Secret;
 use crate::transcript::Transcript;
 
-const MERGE: &str = "tacit/sumcheck/1/merge";
+/// Most totals of a chunk.
+pub const MAX_TOTALS: usize = 4096;
 
 /// Which part of a claim a statement is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,24 +42,16 @@ pub struct Chunk {
     pub count: u32,
     /// The samples of the claim that it is about.
     pub samples: Range<u64>,
-    /// The tensor of one element that the merge adds up.
-    pub total: TensorId,
+    /// The tensor that the merge adds up, element by element: at most [`MAX_TOTALS`] of them.
+    pub totals: TensorId,
 }
 
-/// Opens a chunk's total. Whoever reads it learns that total, before the merge and after: destroy it when merged.
+/// Opens a chunk's totals. Whoever reads it learns them, before the merge and after: destroy it when merged.
 pub struct ChunkSecret {
-    value: F,
-    blind: F,
-    /// Hash of the proof it belongs to.
-    proof: [u8; 64],
-}
-
-impl Drop for ChunkSecret {
-    fn drop(&mut self) {
-        for secret in [&mut self.value, &mut self.blind] {
-            crate::secret::wipe(std::slice::from_mut(secret));
-        }
-    }
+    pub(crate) values: Zeroizing<Vec<i64>>,
+    pub(crate) blinds: Secret,
+    /// Digest of the proof that it belongs to.
+    pub(crate) proof: [u8; 64],
 }
 
 impl std::fmt::Debug for ChunkSecret {
@@ -66,46 +61,64 @@ impl std::fmt::Debug for ChunkSecret {
 }
 
 impl ChunkSecret {
-    /// Bytes of [`ChunkSecret::to_bytes`].
-    pub const LEN: usize = 128;
-
-    /// The secret for a file that nobody but the prover sees.
+    /// Number of totals.
     #[must_use]
-    pub fn to_bytes(&self) -> Zeroizing<[u8; Self::LEN]> {
-        let mut bytes = Zeroizing::new([0; Self::LEN]);
-        bytes[..32].copy_from_slice(&self.value.to_bytes());
-        bytes[32..64].copy_from_slice(&self.blind.to_bytes());
-        bytes[64..].copy_from_slice(&self.proof);
+    pub fn totals(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The secret for a file that nobody but the prover sees: number of totals (4 bytes), digest of the proof (64), values (8
+    /// each), blindings (32 each); integers in little-endian order.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(68 + 40 * self.totals()));
+        bytes.extend((self.totals() as u32).to_le_bytes());
+        bytes.extend(self.proof);
+        for value in &*self.values {
+            bytes.extend(value.to_le_bytes());
+        }
+        for blind in &*self.blinds {
+            bytes.extend(blind.to_bytes());
+        }
         bytes
     }
 
     /// Reads [`ChunkSecret::to_bytes`]; `None` for anything else.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (value, rest) = bytes.split_first_chunk::<32>()?;
-        let (blind, proof) = rest.split_first_chunk::<32>()?;
+        let (count, rest) = bytes.split_first_chunk::<4>()?;
+        let (proof, rest) = rest.split_first_chunk::<64>()?;
+        let count = u32::from_le_bytes(*count) as usize;
+        if !(1..=MAX_TOTALS).contains(&count) || rest.len() != 40 * count {
+            return None;
+        }
+        let (values, blinds) = rest.split_at(8 * count);
+        let values = values.as_chunks::<8>().0.iter().map(|v| i64::from_le_bytes(*v)).collect();
+        let blinds = blinds.as_chunks::<32>().0.iter().map(|b| Option::from(F::from_repr(*b)));
         Some(Self {
-            value: Option::from(F::from_repr(*value))?,
-            blind: Option::from(F::from_repr(*blind))?,
-            proof: proof.try_into().ok()?,
+            values: Zeroizing::new(values),
+            blinds: blinds.collect::<Option<Secret>>()?,
+            proof: *proof,
         })
     }
 }
 
-fn hash(proof: &[u8]) -> [u8; 64] {
-    Blake2b512::digest(proof).into()
+/// Digest of a proof and of the statement that it was made for.
+fn digest(statement: &Transcript, proof: &[u8]) -> [u8; 64] {
+    Blake2b512::new().chain_update(statement.fingerprint()).chain_update(proof).finalize().into()
 }
 
-/// The chunk's transcript, and its total as an expression.
-fn prepare<'p>(
+/// The chunk's transcript, and its totals.
+pub(crate) fn prepare<'p>(
     plan: &'p Plan,
     statement: &Statement,
     chunk: &Chunk,
-) -> Result<(Transcript, &'p Expr), EngineError> {
-    let one = statement.system.tensors().get(chunk.total.0 as usize).is_some_and(|t| t.len() == 1);
-    let total = plan.tensors.get(chunk.total.0 as usize).and_then(Option::as_ref).filter(|_| one);
-    let total = total.ok_or_else(|| {
-        EngineError::new(format!("tensor {} is no total: it must have one element", chunk.total.0))
+) -> Result<(Transcript, Totals<'p>), EngineError> {
+    let index = chunk.totals.0 as usize;
+    let tensor = statement.system.tensors().get(index).filter(|t| t.len() <= MAX_TOTALS);
+    let expr = plan.tensors.get(index).and_then(Option::as_ref);
+    let (tensor, expr) = tensor.zip(expr).ok_or_else(|| {
+        EngineError::new(format!("tensor {index} holds no totals: there must be {MAX_TOTALS} at most"))
     })?;
     if chunk.index >= chunk.count || chunk.samples.is_empty() {
         return Err(EngineError::new(format!(
@@ -119,22 +132,10 @@ fn prepare<'p>(
         chunk.count.into(),
         chunk.samples.start,
         chunk.samples.end,
-        chunk.total.0.into(),
+        chunk.totals.0.into(),
     ];
     transcript.absorb("chunk", &numbers.map(u64::to_le_bytes).concat());
-    Ok((transcript, total))
-}
-
-/// The merge's transcript before its first message.
-fn merging(binding: &[u8; 32], hashes: impl ExactSizeIterator<Item = [u8; 64]>, sum: i64) -> Transcript {
-    let mut transcript = Transcript::new(MERGE);
-    transcript.absorb("binding", binding);
-    transcript.absorb("chunks", &(hashes.len() as u64).to_le_bytes());
-    for hash in hashes {
-        transcript.absorb("chunk proof", &hash);
-    }
-    transcript.absorb("sum", &sum.to_le_bytes());
-    transcript
+    Ok((transcript, Totals { expr, grid: Grid::of_shape(&tensor.shape) }))
 }
 
 /// Cuts `samples` into the fewest chunks of equal length (the last may be shorter) of which none takes more than `budget`
@@ -162,7 +163,7 @@ impl SumcheckEngine {
         Plan::new(system).memory()
     }
 
-    /// Proves one chunk. The secret opens its total, for [`SumcheckEngine::merge`].
+    /// Proves one chunk. The secret opens its totals, for [`SumcheckEngine::merge`].
     ///
     /// # Errors
     /// [`EngineError`] when the trace does not satisfy the statement or there is no such chunk.
@@ -178,94 +179,122 @@ impl SumcheckEngine {
         progress.stage("proving a chunk");
         statement.validate().map_err(|e| EngineError::new(e.to_string()))?;
         let plan = affordable(statement)?;
-        let (transcript, total) = prepare(&plan, statement, chunk)?;
-        let (proof, total) =
-            protocol::prove_trace(&plan, statement, trace, openings, rng, transcript, Some(total))?;
-        let total = total.ok_or_else(|| EngineError::new("the chunk has no total"))?;
-        let secret = ChunkSecret { value: total.value, blind: total.blind, proof: hash(&proof) };
+        let (transcript, totals) = prepare(&plan, statement, chunk)?;
+        let values = trace.values.get(chunk.totals.0 as usize);
+        let values = Zeroizing::new(values.cloned().unwrap_or_default());
+        let (proof, evaluations) =
+            protocol::prove_trace(&plan, statement, trace, openings, rng, transcript.clone(), Some(&totals))?;
+        if !evaluations.iter().map(|e| e.value).eq(values.iter().map(|v| f_from_i64(*v))) {
+            return Err(EngineError::new("the trace does not satisfy the statement: its totals are others"));
+        }
+        let blinds = evaluations.iter().map(|e| e.blind).collect();
+        let secret = ChunkSecret { values, blinds, proof: digest(&transcript, &proof) };
         Ok((proof, secret))
     }
 
-    /// Shows that the totals of all chunks, in order, add up to `sum`.
-    ///
-    /// # Errors
-    /// [`EngineError`] when they do not.
-    pub fn merge(
-        &self,
-        binding: &[u8; 32],
-        secrets: &[ChunkSecret],
-        sum: i64,
-        rng: &mut dyn CryptoRngCore,
-    ) -> Result<Vec<u8>, EngineError> {
-        let zero = secrets.iter().fold(-f_from_i64(sum), |total, s| total + s.value);
-        if zero != F::ZERO {
-            return Err(EngineError::new(format!("the totals of the chunks do not add up to {sum}")));
+    /// Begins to verify a claim about `samples` samples in `count` chunks that share `binding`.
+    #[must_use]
+    pub fn chunk_verifier(&self, binding: [u8; 32], count: u32, samples: u64) -> ChunkVerifier {
+        ChunkVerifier {
+            binding,
+            count,
+            samples,
+            reached: 0,
+            weights: None,
+            totals: Vec::new(),
+            digests: Vec::new(),
         }
-        let blind = secrets.iter().fold(F::ZERO, |total, s| total + s.blind);
-        let mut transcript = merging(binding, secrets.iter().map(|s| s.proof), sum);
-        let secret = Zeroizing::new(blind.to_bytes());
-        let secrets = [("blind", &*secret)].into_iter();
-        let mut seed = protocol::mask_seed("tacit/sumcheck/merge mask", rng, secrets, &transcript);
-        let mask = seed.challenge("mask");
-        let first = encode(&Pedersen::get().blind(&mask).to_affine());
-        transcript.absorb("point", &first);
-        let response = mask + transcript.challenge("respond") * blind;
-        Ok([first, response.to_bytes()].concat())
     }
+}
 
-    /// Verifies all chunks of a claim about `samples` samples and that their totals add up to `sum`. Chunks are given in
-    /// order, cover all samples, and share binding, commitment to the weights and total. That a chunk's system is about
-    /// as many samples as the chunk says is for the caller to see to, who builds the statements.
+/// Verifies the chunks of a claim one after the other, then their merge. It keeps 64 bytes of each chunk, and as many
+/// points as there are totals.
+#[derive(Debug, Clone)]
+pub struct ChunkVerifier {
+    binding: [u8; 32],
+    count: u32,
+    samples: u64,
+    /// Samples that the chunks so far are about.
+    reached: u64,
+    /// The first chunk's commitment to the weights.
+    weights: Option<Commitment>,
+    /// Sums of the commitments to the totals so far.
+    totals: Vec<Point>,
+    /// Of each chunk so far: statement and proof.
+    digests: Vec<[u8; 64]>,
+}
+
+impl ChunkVerifier {
+    /// Verifies the next chunk; returns kinds and bytes of its proof's messages. Chunks come in order, cover the samples without
+    /// gap, and share binding, commitment to the weights and number of totals. That a chunk's system is about as many samples as
+    /// the chunk says is for the caller to see to, who builds the statements. A chunk that is refused is not counted.
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn verify_chunks(
-        &self,
-        chunks: &[(Statement, Chunk, Vec<u8>)],
-        merge: &[u8],
-        samples: u64,
-        sum: i64,
+    pub fn chunk(
+        &mut self,
+        statement: &Statement,
+        chunk: &Chunk,
+        proof: &[u8],
         progress: &dyn Progress,
-    ) -> Result<(), Refused> {
-        let malformed = |what: &str| Refused::Malformed(what.to_owned());
-        let Some((first, start, _)) = chunks.first() else { return Err(malformed("there is no chunk")) };
-        let mut reached = 0;
-        let mut totals = Point::identity();
-        for (index, (statement, chunk, proof)) in chunks.iter().enumerate() {
-            let whole = chunk.index as usize == index
-                && chunk.count as usize == chunks.len()
-                && chunk.samples.start == reached
-                && chunk.total == start.total
-                && statement.binding == first.binding
-                && statement.commitments.get(&Segment::Weights) == first.commitments.get(&Segment::Weights);
-            if !whole {
-                return Err(malformed("the chunks are not those of one claim, in order"));
-            }
-            reached = chunk.samples.end;
-            progress.stage("verifying a chunk");
-            statement.validate()?;
-            let plan = affordable(statement)?;
-            let (transcript, total) = prepare(&plan, statement, chunk)?;
-            let (_, total) = protocol::verify_total(&plan, statement, proof, transcript, Some(total))?;
-            totals += total.ok_or(Refused::DoesNotHold)?;
+    ) -> Result<Inventory, Refused> {
+        let foreign = || Refused::Malformed("the chunks are not those of one claim, in order".to_owned());
+        let (first, weights) = (self.digests.is_empty(), statement.commitments.get(&Segment::Weights));
+        let next = chunk.index as usize == self.digests.len()
+            && chunk.count == self.count
+            && chunk.samples.start == self.reached
+            && (self.reached + 1..=self.samples).contains(&chunk.samples.end)
+            && statement.binding == self.binding
+            && (first || weights == self.weights.as_ref());
+        if !next {
+            return Err(foreign());
         }
-        if reached != samples {
-            return Err(malformed("the chunks do not cover all samples"));
+        progress.stage("verifying a chunk");
+        statement.validate()?;
+        let plan = affordable(statement)?;
+        let (transcript, totals) = prepare(&plan, statement, chunk)?;
+        if !first && totals.grid.len() != self.totals.len() {
+            return Err(foreign());
         }
-        let (point, rest) =
-            merge.split_first_chunk::<32>().ok_or_else(|| malformed("the merge is cut short"))?;
-        let response: &[u8; 32] = rest.try_into().map_err(|_| malformed("the merge has another length"))?;
-        let mask = decode(point).ok_or_else(|| malformed("a point is not the encoding of one"))?;
-        let response = Option::<F>::from(F::from_repr(*response))
-            .ok_or_else(|| malformed("a field element is not in canonical form"))?;
-        let hashes: Vec<[u8; 64]> = chunks.iter().map(|(_, _, proof)| hash(proof)).collect();
-        let mut transcript = merging(&first.binding, hashes.into_iter(), sum);
-        transcript.absorb("point", point);
-        let e = transcript.challenge("respond");
-        // K + e (Σ C − sum·U) = z·H
-        let pedersen = Pedersen::get();
-        let left = Point::from(mask) + (totals - pedersen.commit(&f_from_i64(sum), &F::ZERO)) * e;
-        (left == pedersen.blind(&response)).then_some(()).ok_or(Refused::DoesNotHold)
+        let digest = digest(&transcript, proof);
+        let (inventory, totals) =
+            protocol::verify_totals(&plan, statement, proof, transcript, Some(&totals))?;
+        if first {
+            self.weights = weights.cloned();
+            self.totals = vec![Point::identity(); totals.len()];
+        }
+        for (sum, total) in self.totals.iter_mut().zip(totals) {
+            *sum += total;
+        }
+        self.reached = chunk.samples.end;
+        self.digests.push(digest);
+        Ok(inventory)
+    }
+
+    /// Verifies that the sums of the totals over all chunks satisfy `verdict`; returns kinds and bytes of the merge's messages,
+    /// which with the four bytes of a count are all of it.
+    ///
+    /// # Errors
+    /// [`Refused`], also when chunks are missing.
+    pub fn finish(
+        self,
+        verdict: &RelationSystem,
+        merge: &[u8],
+        progress: &dyn Progress,
+    ) -> Result<Inventory, Refused> {
+        let malformed = |what: &str| Err(Refused::Malformed(what.to_owned()));
+        if self.digests.is_empty() || self.digests.len() != self.count as usize {
+            return malformed("there is a chunk missing");
+        }
+        if self.reached != self.samples {
+            return malformed("the chunks do not cover all samples");
+        }
+        progress.stage("verifying the merge");
+        let mut merging = Merging::new(&self.binding, verdict, self.totals.len())?;
+        let (commitment, rest) = merging.split(merge)?;
+        merging.commit(commitment);
+        let transcript = merging.transcript(self.digests.iter());
+        merging.verify(rest, &self.totals, transcript)
     }
 }
 

@@ -35,6 +35,12 @@ pub(crate) struct Combined {
     pub(crate) tail: Vec<F>,
 }
 
+/// A tensor that is evaluated element by element, beside what the relations ask for.
+pub(crate) struct Totals<'p> {
+    pub(crate) expr: &'p Expr,
+    pub(crate) grid: Grid,
+}
+
 /// The claims of a proof.
 pub(crate) struct Claims<S> {
     pub(crate) list: Vec<Claim<S>>,
@@ -77,6 +83,21 @@ impl<S: Linear> Claims<S> {
             sum.add(&value, &factor);
         }
         Ok(sum)
+    }
+
+    /// Every element of a tensor: its expression at the element's Boolean point.
+    pub(crate) fn totals<P: Party<Scalar = S>>(
+        &mut self,
+        party: &mut P,
+        context: &Context<'_>,
+        totals: &Totals<'_>,
+    ) -> Result<Vec<S>, Malformed> {
+        let Totals { expr, grid } = totals;
+        let element = |i| {
+            let point = bits(grid.pad(i), grid.vars());
+            self.expr(party, context, expr, &grid.lens, &grid.split(&point))
+        };
+        (0..grid.len()).map(element).collect()
     }
 
     /// A source at a point.

@@ -15,6 +15,7 @@ mod group;
 mod hyrax;
 mod layout;
 mod lookups;
+mod merge;
 mod opening;
 mod party;
 mod pedersen;
@@ -29,6 +30,6 @@ mod witness;
 #[cfg(test)]
 mod zero_knowledge;
 
-pub use chunks::{Chunk, ChunkSecret, chunk_samples};
+pub use chunks::{Chunk, ChunkSecret, ChunkVerifier, MAX_TOTALS, chunk_samples};
 pub use engine::{PROTOCOL_VERSION, SumcheckEngine};
 pub use party::{Inventory, Message};

@@ -387,10 +387,19 @@ impl<'p> Verifier<'p> {
 
     /// The commitment to a scalar.
     pub(crate) fn commitment(&self, scalar: &Combination) -> Point {
-        let constant = Pedersen::get().commit(&scalar.constant, &F::ZERO);
-        let (points, weights): (Vec<Affine>, Vec<F>) =
-            scalar.terms.iter().map(|(i, c)| (self.points[*i as usize], *c)).unzip();
-        crate::group::msm(&weights, &points) + constant
+        let mut sum = Pedersen::get().commit(&scalar.constant, &F::ZERO);
+        let (mut points, mut weights) = (Vec::new(), Vec::new());
+        for (i, c) in &scalar.terms {
+            let point = self.points[*i as usize];
+            // An evaluation by itself, as most are.
+            if *c == F::ONE {
+                sum += point;
+            } else {
+                points.push(point);
+                weights.push(*c);
+            }
+        }
+        sum + crate::group::msm(&weights, &points)
     }
 
     /// Index in [`Read::points`] of the next point to be read.

@@ -8,8 +8,8 @@ use tacit_relations::{
 };
 use zeroize::Zeroize as _;
 
-use crate::claims::{Claims, Context};
-use crate::expr::{Expr, Values};
+use crate::claims::{Claims, Context, Totals};
+use crate::expr::Values;
 use crate::group::{Affine, F, Generators, Point, decode_all, encode};
 use crate::hyrax::{Row, commit_rows};
 use crate::layout::Layout;
@@ -113,7 +113,7 @@ pub(crate) fn run<P: Party>(party: &mut P, context: &Context<'_>) -> Result<Clai
 pub(crate) fn mask_seed<'s>(
     name: &str,
     rng: &mut dyn CryptoRngCore,
-    secrets: impl Iterator<Item = (&'s str, &'s [u8; 32])>,
+    secrets: impl Iterator<Item = (&'s str, &'s [u8])>,
     transcript: &Transcript,
 ) -> Transcript {
     let mut seed = Transcript::new(name);
@@ -134,7 +134,7 @@ pub(crate) fn attempt(
     openings: &Openings,
     transcript: &Transcript,
 ) -> rand_chacha::ChaCha20Rng {
-    let secrets = openings.values().map(|opening| ("opening", &opening.0));
+    let secrets = openings.values().map(|opening| ("opening", &opening.0[..]));
     let seed = mask_seed("tacit/sumcheck/masks", rng, secrets, transcript);
     rand_chacha::ChaCha20Rng::from_seed(seed.fingerprint())
 }
@@ -152,7 +152,7 @@ pub(crate) fn prove(
         .map(|(proof, _)| proof)
 }
 
-/// The same with a given transcript, and with the evaluation of `total`.
+/// The same with a given transcript, and with the elements of a tensor.
 pub(crate) fn prove_trace(
     plan: &Plan,
     statement: &Statement,
@@ -160,8 +160,8 @@ pub(crate) fn prove_trace(
     openings: &Openings,
     rng: &mut dyn CryptoRngCore,
     transcript: Transcript,
-    total: Option<&Expr>,
-) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
+    totals: Option<&Totals<'_>>,
+) -> Result<(Vec<u8>, Vec<Opened>), EngineError> {
     let publics = public_vectors(plan, statement);
     let mut values = Values {
         columns: Vec::with_capacity(plan.columns.len()),
@@ -174,7 +174,7 @@ pub(crate) fn prove_trace(
         fill(plan, trace, &mut values, Misfit::Refuse)?;
     }
     let mut context = Context { plan, values, proving: true };
-    let proof = prove_total(&context, openings, rng, transcript, total);
+    let proof = prove_totals(&context, openings, rng, transcript, totals);
     for column in &mut context.values.columns {
         if let std::borrow::Cow::Owned(column) = column {
             column.zeroize();
@@ -191,20 +191,20 @@ pub(crate) fn prove_columns(
     rng: &mut dyn CryptoRngCore,
     transcript: Transcript,
 ) -> Result<Vec<u8>, EngineError> {
-    prove_total(context, openings, rng, transcript, None).map(|(proof, _)| proof)
+    prove_totals(context, openings, rng, transcript, None).map(|(proof, _)| proof)
 }
 
-/// Proves with these columns, whatever they are. The evaluation of `total`, an expression without axes, is committed like
-/// any other and handed out.
-pub(crate) fn prove_total(
+/// Proves with these columns, whatever they are. The elements of a tensor are committed like any other evaluation and
+/// handed out.
+pub(crate) fn prove_totals(
     context: &Context<'_>,
     openings: &Openings,
     rng: &mut dyn CryptoRngCore,
     transcript: Transcript,
-    total: Option<&Expr>,
-) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
+    totals: Option<&Totals<'_>>,
+) -> Result<(Vec<u8>, Vec<Opened>), EngineError> {
     let rng = attempt(rng, openings, &transcript);
-    prove_as(Prover::new(transcript, rng), context, openings, total)
+    prove_as(Prover::new(transcript, rng), context, openings, totals)
 }
 
 /// The same by a given prover.
@@ -212,17 +212,17 @@ pub(crate) fn prove_as(
     mut prover: Prover,
     context: &Context<'_>,
     openings: &Openings,
-    total: Option<&Expr>,
-) -> Result<(Vec<u8>, Option<Opened>), EngineError> {
+    totals: Option<&Totals<'_>>,
+) -> Result<(Vec<u8>, Vec<Opened>), EngineError> {
     let blinds = commit_witness(&mut prover, context, openings)?;
     let mut claims = run(&mut prover, context).map_err(shape)?;
-    let total = total.map(|total| claims.expr(&mut prover, context, total, &[], &[]));
-    let total = total.transpose().map_err(shape)?;
+    let totals = totals.map(|totals| claims.totals(&mut prover, context, totals));
+    let totals = totals.transpose().map_err(shape)?.unwrap_or_default();
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
         prover.open(context, &claims, &blinds).map_err(shape)?;
     }
-    Ok((prover.finish(), total))
+    Ok((prover.finish(), totals))
 }
 
 /// Commits to the witness; the blinds of every column's rows, those of the statement first.
@@ -280,17 +280,17 @@ pub(crate) fn verify_with(
     proof: &[u8],
     transcript: Transcript,
 ) -> Result<Inventory, Refused> {
-    verify_total(plan, statement, proof, transcript, None).map(|(inventory, _)| inventory)
+    verify_totals(plan, statement, proof, transcript, None).map(|(inventory, _)| inventory)
 }
 
-/// The same, with the commitment to the evaluation of `total`.
-pub(crate) fn verify_total(
+/// The same, with the commitments to the elements of a tensor.
+pub(crate) fn verify_totals(
     plan: &Plan,
     statement: &Statement,
     proof: &[u8],
     transcript: Transcript,
-    total: Option<&Expr>,
-) -> Result<(Inventory, Option<Point>), Refused> {
+    totals: Option<&Totals<'_>>,
+) -> Result<(Inventory, Vec<Point>), Refused> {
     let malformed = |m: Malformed| Refused::Malformed(m.0.to_owned());
     if !public_ranges_hold(plan, statement) {
         return Err(Refused::DoesNotHold);
@@ -315,11 +315,12 @@ pub(crate) fn verify_total(
     let rows = plan.segment(Segment::Witness).map(|c| c.layout.rows()).sum();
     verifier.points(Message::WitnessRow, rows, Vec::new).map_err(malformed)?;
     let mut claims = run(&mut verifier, &context).map_err(malformed)?;
-    let total = total.map(|total| claims.expr(&mut verifier, &context, total, &[], &[]));
-    let total = total.transpose().map_err(malformed)?.map(|scalar| verifier.commitment(&scalar));
+    let totals = totals.map(|totals| claims.totals(&mut verifier, &context, totals));
+    let totals = totals.transpose().map_err(malformed)?.unwrap_or_default();
+    let totals = totals.iter().map(|scalar| verifier.commitment(scalar)).collect();
     let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
     let inventory = verifier.open(&context, &claims, &commitments).map_err(malformed)?;
-    Ok((inventory.ok_or(Refused::DoesNotHold)?, total))
+    Ok((inventory.ok_or(Refused::DoesNotHold)?, totals))
 }
 
 /// Commits to the tensors of a segment.

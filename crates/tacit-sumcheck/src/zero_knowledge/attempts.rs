@@ -6,7 +6,7 @@ use halo2curves::ff::Field as _;
 use rand_core::{CryptoRng, RngCore};
 
 use super::*;
-use crate::chunks::Chunk;
+use crate::chunks::{Chunk, ChunkSecret};
 use crate::engine::SumcheckEngine;
 use crate::group::{Generators, Point};
 use tacit_relations::testing::builder::Builder;
@@ -170,27 +170,56 @@ fn a_mask_used_twice_opens_a_commitment() {
     assert_eq!(extract(&setting, [(&one.0, &a, one.1), (&two.0, &c, two.1)]), None);
 }
 
-/// The same for the merge of chunks: its mask is not that of another merge of the same totals.
+/// The same for the merge of chunks: equal randomness for equal secrets says nothing new; for another claim, another verdict or
+/// other chunks nothing is shared, although the sums are the same.
 #[test]
 fn merges_share_no_mask() {
     let mut b = Builder::new("a chunk", 1);
-    let (x, w) = (b.input(&[1, 3], 6), b.weights(&[3, 1], 5));
-    let (a, c) = (b.shaped(x, &[1, 1, 3]), b.shaped(w, &[1, 3, 1]));
-    let total = b.contraction(a, c, None);
+    let (x, w) = (b.input(&[1, 3], 6), b.weights(&[3, 2], 5));
+    let (a, c) = (b.shaped(x, &[1, 1, 3]), b.shaped(w, &[1, 3, 2]));
+    let totals = b.contraction(a, c, None);
     let setting = Setting::new(&b.finish());
-    let chunk = Chunk { index: 0, count: 1, samples: 0..1, total };
+    let chunk = Chunk { index: 0, count: 1, samples: 0..1, totals };
     let (statement, trace, openings) = (&setting.statement, &setting.trace, &setting.openings);
     let prove = |rng: &mut dyn rand_core::CryptoRngCore| {
         SumcheckEngine.prove_chunk(statement, &chunk, trace, openings, rng, &Silent).unwrap()
     };
-    let sum = trace.tensor(total)[0];
+    // A verdict that says nothing but the width of the sums.
+    let verdict = |width: u8| {
+        let mut b = Builder::new("a verdict", 0);
+        b.input(&[2], width);
+        b.system().1
+    };
+    let merge = |secret: &ChunkSecret, binding: u8, width: u8, rng: &mut dyn rand_core::CryptoRngCore| {
+        let secrets = std::slice::from_ref(secret);
+        SumcheckEngine.merge(&[binding; 32], secrets, &verdict(width), rng, &Silent).unwrap()
+    };
+    // Elements of a merge: one row, the verdict's proof after the count of its points, first message and response.
+    let elements = |merge: &[u8]| [&merge[..32], &merge[36..]].concat().as_chunks::<32>().0.to_vec();
+    let shared = |a: &[u8], b: &[u8]| {
+        let a: HashSet<[u8; 32]> = elements(a).into_iter().collect();
+        elements(b).iter().any(|element| a.contains(element))
+    };
+
     let (proof, secret) = prove(&mut Stuck);
-    let secrets = [secret];
-    let merge = |binding: u8| SumcheckEngine.merge(&[binding; 32], &secrets, sum, &mut Stuck).unwrap();
-    assert_eq!(merge(7), merge(7));
-    assert_ne!(merge(7)[..32], merge(8)[..32]);
-    // A chunk proved again has another total's blinding.
+    let first = merge(&secret, 7, 20, &mut Stuck);
+    assert_eq!(first, merge(&secret, 7, 20, &mut Stuck));
+    assert!(shared(&first, &first));
+    assert!(!shared(&first, &merge(&secret, 8, 20, &mut Stuck)), "another claim");
+    assert!(!shared(&first, &merge(&secret, 7, 21, &mut Stuck)), "another verdict");
+    // Starting again is a fresh attempt.
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let [second, third] = [(); 2].map(|()| merge(&secret, 7, 20, &mut rng));
+    assert!(!shared(&first, &second) && !shared(&second, &third), "other randomness");
+    // A chunk proved again has totals of other blindings, and its merge shares nothing with the first.
     let (again, other) = prove(&mut ChaCha20Rng::seed_from_u64(1));
     assert!(!overlap(&proof, &again));
-    assert_ne!(secrets[0].to_bytes()[32..64], other.to_bytes()[32..64]);
+    assert_eq!(secret.values, other.values);
+    assert!(secret.blinds.iter().all(|blind| !other.blinds.contains(blind)));
+    assert!(!shared(&first, &merge(&other, 7, 20, &mut Stuck)), "another proof of the chunk");
+    // Nor do chunks that only their numbers tell apart, from a source of randomness that repeats itself.
+    let numbered = Chunk { count: 2, ..chunk.clone() };
+    let (numbered, _) =
+        SumcheckEngine.prove_chunk(statement, &numbered, trace, openings, &mut Stuck, &Silent).unwrap();
+    assert!(!overlap(&proof, &numbered));
 }

@@ -1,6 +1,8 @@
 //! What the tests of the engine share.
 #![allow(dead_code, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+pub mod chunks;
+
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha20Rng;
