@@ -201,7 +201,19 @@ pub(crate) fn commit_segment(
     values: &[i64],
     salt: &SaltBytes,
 ) -> Result<tacit_claim::Commitment, CoreError> {
-    let tensors: BTreeMap<TensorId, &[i64]> = system.segment(segment).map(|id| (id, values)).collect();
+    commit_tensors(system, engine, segment, &[values], salt)
+}
+
+/// The same of several tensors, in order of their index.
+pub(crate) fn commit_tensors(
+    system: &RelationSystem,
+    engine: EngineId,
+    segment: Segment,
+    values: &[impl AsRef<[i64]>],
+    salt: &SaltBytes,
+) -> Result<tacit_claim::Commitment, CoreError> {
+    let tensors: BTreeMap<TensorId, &[i64]> =
+        system.segment(segment).zip(values.iter().map(AsRef::as_ref)).collect();
     let opening = Opening(*salt.expose());
     public_commitment(committer(engine).commit(system, segment, &tensors, &opening)?)
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use tacit_claim::{
     CardError, CardId, ClaimMismatch, Commitment, CommitmentPin, Context, EngineId, HexError,
-    OpeningMismatch, PointsError, RecordError,
+    OpeningMismatch, PointsError, RecordError, RequirementError,
 };
 use tacit_halo2::Halo2Error;
 use tacit_model::EvaluationError;
-use tacit_relations::{EngineError, LowerError, TraceError};
+use tacit_relations::{EngineError, LowerError, TallyError, TraceError};
 
 /// What an error means for whoever asked: the command's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +181,43 @@ pub enum CoreError {
     /// The answer given is not the one that the claim commits to.
     #[error("the answer given is not the one that the claim commits to")]
     OtherAnswer,
+    /// A claim about a test set that was not given.
+    #[error("the claim is about a public test set, and none was given")]
+    NoData,
+    /// Another test set.
+    #[error("the test set has digest {}, that of the claim {}", hex(actual), hex(expected))]
+    OtherData {
+        /// The claim's.
+        expected: [u8; 32],
+        /// The digest of the data given.
+        actual: [u8; 32],
+    },
+    /// Data of another schema.
+    #[error("the test set does not have the features and classes of the card's schema")]
+    DataSchema,
+    /// No labels.
+    #[error("the test set has no labels")]
+    NoLabels,
+    /// A model that does not predict classes.
+    #[error("the model predicts numbers, not classes")]
+    NoClasses,
+    /// A record of a hidden test set that cannot be proved.
+    #[error("row {row} of the hidden test set: {source}")]
+    DataRecord {
+        /// The row, counted from 0.
+        row: usize,
+        /// What is wrong.
+        source: RecordError,
+    },
+    /// A requirement that cannot be stated.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    /// A claim that has no meaning on the test set.
+    #[error(transparent)]
+    Tally(#[from] TallyError),
+    /// The model does not meet a requirement: what it reaches and what is needed.
+    #[error("{0}")]
+    Missed(String),
     /// The proof is malformed or does not prove the claim.
     #[error("{0}")]
     DoesNotHold(String),
@@ -196,6 +233,8 @@ impl CoreError {
             | Self::UnexpectedContext { .. }
             | Self::WeightsDiffer
             | Self::OtherAnswer
+            | Self::OtherData { .. }
+            | Self::Missed(_)
             | Self::Certificate(..)
             | Self::DoesNotHold(_) => Outcome::DoesNotHold,
             Self::OnlyDevSetup { .. } | Self::DevSetup | Self::UnexpectedCard { .. } => Outcome::Policy,
@@ -259,6 +298,16 @@ impl CoreError {
             Self::Claim(ClaimMismatch::WeightsHidden) => {
                 "commit to the model with --public-weights to reveal them".to_owned()
             }
+            Self::NoData => "pass --data with the test set that the claim names".to_owned(),
+            Self::OtherData { .. } => "use the very file that the claim was made for: order of rows, labels and columns count"
+                .to_owned(),
+            Self::NoLabels | Self::Tally(TallyError::NoLabels) => {
+                "name the column or array that holds them with --labels".to_owned()
+            }
+            Self::Missed(_) => "lower the bound, or commit to a better model".to_owned(),
+            Self::DataRecord { .. } => "correct the row, or use a model whose schema declares a wider range; only test sets that the \
+                verifier sees are clipped"
+                .to_owned(),
             Self::NoModel => "pass --model with the public model file".to_owned(),
             Self::Record(_) | Self::Evaluation(EvaluationError::OutOfRange { .. }) => {
                 "correct the record, or use a model whose schema declares a wider range".to_owned()
@@ -269,6 +318,10 @@ impl CoreError {
             _ => return None,
         })
     }
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn names(engines: &[EngineId]) -> String {

@@ -5,7 +5,8 @@
 //! commit ──► Card (+ CardPoints beside it) + WeightsOpening
 //! commit_input ──► InputOpening
 //! prove_inference(model, card, opening, record) ──► Bundle
-//! verify(bundle, card) ──► Verdict
+//! prove_accuracy, prove_predictions(model, card, opening, test set) ──► Bundle
+//! verify(bundle, card, test set) ──► Verdict
 //! ```
 //!
 //! Nothing here prints, reads the environment or asks the clock. Randomness comes from the caller, secrets
@@ -16,8 +17,11 @@ mod commit;
 mod error;
 pub mod files;
 mod folder;
+mod measure;
 mod prove;
+mod prove_test_set;
 mod statement;
+mod test_set;
 mod verify;
 mod weights;
 
@@ -25,8 +29,9 @@ pub use commit::{CommitRequest, Committed, commit, commit_input};
 pub use error::{CoreError, Outcome};
 pub use folder::DataFolder;
 pub use prove::{ProveInference, Proved, Record, prove_inference};
+pub use prove_test_set::{ProvedTestSet, Required, TestSetProof, prove_accuracy, prove_predictions};
 pub use statement::statement;
-pub use verify::{Expectations, Verdict, verify};
+pub use verify::{Expectations, Supplied, Verdict, verify};
 
 pub use tacit_halo2::srs;
 pub use tacit_relations::{Progress, Silent};

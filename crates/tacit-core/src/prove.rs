@@ -89,12 +89,14 @@ pub fn prove_inference(
     let (card, model) = (request.card, request.model);
     let seen = Seen { input: request.reveal_input, output: !request.hide_output };
     let system = lower(card.architecture(), seen)?;
-    let committed = {
-        let _span = tracing::info_span!("card").entered();
-        certified_weights(folder, card, request.engine, request.points, &system, progress)?
+    let owned = Owned {
+        model,
+        card,
+        points: request.points,
+        opening: request.opening,
+        engine: request.engine,
     };
-    let weights_opening = weights_opening(request)?;
-    check_model(request, &system, &committed, &weights_opening)?;
+    let (committed, weights_opening) = owned.ready(folder, &system, progress)?;
     let record = request.record.values();
     card.check_record(record)?;
     let mut openings = Openings::from([(Segment::Weights, weights_opening)]);
@@ -132,13 +134,9 @@ pub fn prove_inference(
         }
     };
     let weights = if request.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden };
-    let claim = Claim::new(
-        card,
-        request.engine,
-        Inference { input, output: output_claim, weights },
-        request.context.clone(),
-    )?;
-    let statement = assemble(&claim, system, committed)?;
+    let inference = Inference { input, output: output_claim, weights };
+    let claim = Claim::new(card, request.engine, inference.clone(), request.context.clone())?;
+    let statement = assemble(&claim, &inference, system, committed)?;
     let (proof, setup) = proof(folder, request.engine, &statement, &trace, &openings, rng, progress)?;
     let output_opening =
         output_salt.map(|salt| OutputOpening { claim: claim.digest(), values: output.clone(), salt });
@@ -155,7 +153,7 @@ fn compute(model: &Model, system: &RelationSystem, record: &[i64], public: bool)
 }
 
 /// A proof that holds, and the setup that it was made under.
-fn proof(
+pub(crate) fn proof(
     folder: &DataFolder,
     engine: EngineId,
     statement: &Statement,
@@ -186,34 +184,57 @@ fn proof(
     }
 }
 
-/// What opens the card's commitment under the request's engine, which the card has: from the opening, or from
-/// the card where the weights are public.
-fn weights_opening(request: &ProveInference<'_>) -> Result<Opening, CoreError> {
-    let (card, engine) = (request.card, request.engine);
-    let salt: Option<&SaltBytes> = match (request.opening, card.weights()) {
-        (Some(opening), _) => {
-            opening.check_against(card)?;
-            opening.salts.get(&engine)
-        }
-        (None, CardWeights::Public { salts }) => salts.get(&engine),
-        (None, CardWeights::Hidden) => None,
-    };
-    salt.map(|salt| Opening(*salt.expose())).ok_or(CoreError::NoOpening(card.id()))
+/// The prover's model, with what shows that it is the card's.
+pub(crate) struct Owned<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) card: &'a Card,
+    pub(crate) points: Option<&'a CardPoints>,
+    pub(crate) opening: Option<&'a WeightsOpening>,
+    pub(crate) engine: EngineId,
 }
 
-/// Keeps an owner from proving with another model than the card's by mistake. The opening names the model;
-/// without one the commitment is made again.
-fn check_model(
-    request: &ProveInference<'_>,
-    system: &RelationSystem,
-    committed: &Commitment,
-    salt: &Opening,
-) -> Result<(), CoreError> {
-    let (card, model) = (request.card, request.model);
-    let same = model.architecture().digest() == card.architecture_digest()
-        && match request.opening {
-            Some(opening) => opening.model_digest == model.digest(),
-            None => commit_weights(system, request.engine, model, salt)? == *committed,
+impl Owned<'_> {
+    /// The card's commitment and what opens it, checked. `system` is any system with the card's weights.
+    pub(crate) fn ready(
+        &self,
+        folder: &DataFolder,
+        system: &RelationSystem,
+        progress: &dyn Progress,
+    ) -> Result<(Commitment, Opening), CoreError> {
+        let _span = tracing::info_span!("card").entered();
+        let committed = certified_weights(folder, self.card, self.engine, self.points, system, progress)?;
+        let opening = self.weights_opening()?;
+        self.check_model(system, &committed, &opening)?;
+        Ok((committed, opening))
+    }
+
+    /// What opens the card's commitment under the engine, which the card has: from the opening, or from the card
+    /// where the weights are public.
+    fn weights_opening(&self) -> Result<Opening, CoreError> {
+        let salt: Option<&SaltBytes> = match (self.opening, self.card.weights()) {
+            (Some(opening), _) => {
+                opening.check_against(self.card)?;
+                opening.salts.get(&self.engine)
+            }
+            (None, CardWeights::Public { salts }) => salts.get(&self.engine),
+            (None, CardWeights::Hidden) => None,
         };
-    if same { Ok(()) } else { Err(CoreError::OtherModel(card.id())) }
+        salt.map(|salt| Opening(*salt.expose())).ok_or(CoreError::NoOpening(self.card.id()))
+    }
+
+    /// Keeps an owner from proving with another model than the card's by mistake. The opening names the model;
+    /// without one the commitment is made again.
+    fn check_model(
+        &self,
+        system: &RelationSystem,
+        committed: &Commitment,
+        salt: &Opening,
+    ) -> Result<(), CoreError> {
+        let same = self.model.architecture().digest() == self.card.architecture_digest()
+            && match self.opening {
+                Some(opening) => opening.model_digest == self.model.digest(),
+                None => commit_weights(system, self.engine, self.model, salt)? == *committed,
+            };
+        if same { Ok(()) } else { Err(CoreError::OtherModel(self.card.id())) }
+    }
 }

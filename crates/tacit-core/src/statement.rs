@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use tacit_claim::{Card, CardPoints, Claim, ClaimKind, Inference, InputClaim, OutputClaim};
-use tacit_model::Architecture;
+use tacit_claim::{Card, CardPoints, Claim, ClaimKind, DataClaim, Inference, InputClaim, OutputClaim};
+use tacit_model::{Architecture, Dataset};
 use tacit_relations::{
     Commitment, EngineError, Relation, RelationSystem, Segment, Statement, TensorId, Visibility,
     lower_inference,
 };
 
 use crate::error::CoreError;
+use crate::test_set::{Part, check_data, tally_of};
 use crate::weights::weights_commitment;
 
 /// Rebuilds the statement that `claim` makes about the model of `card`, after checking that they fit.
@@ -18,11 +19,42 @@ use crate::weights::weights_commitment;
 ///
 /// # Errors
 /// [`CoreError::Claim`] when they do not fit, [`CoreError::Lower`] when the architecture cannot be lowered,
-/// [`CoreError::NoPoints`] and [`CoreError::OtherPoints`] for points that are missing or another card's.
-pub fn statement(claim: &Claim, card: &Card, points: Option<&CardPoints>) -> Result<Statement, CoreError> {
+/// [`CoreError::NoPoints`] and [`CoreError::OtherPoints`] for points that are missing or another card's,
+/// [`CoreError::NoData`] and [`CoreError::OtherData`] for a test set that is.
+pub fn statement(
+    claim: &Claim,
+    card: &Card,
+    points: Option<&CardPoints>,
+    data: Option<&Dataset>,
+) -> Result<Statement, CoreError> {
     claim.check_against(card)?;
     let weights = weights_commitment(card, claim.engine, points)?;
-    assemble(claim, lower(card.architecture(), Seen::of(claim))?, weights)
+    statement_with(claim, card, weights, data)
+}
+
+/// The same with the card's commitment to the weights.
+pub(crate) fn statement_with(
+    claim: &Claim,
+    card: &Card,
+    weights: Commitment,
+    data: Option<&Dataset>,
+) -> Result<Statement, CoreError> {
+    match &claim.kind {
+        ClaimKind::Inference(inference) => {
+            assemble(claim, inference, lower(card.architecture(), Seen::of(inference))?, weights)
+        }
+        ClaimKind::Accuracy(accuracy) => {
+            let tally = tally_of(card, accuracy, data)?;
+            let samples = usize::try_from(accuracy.samples).map_err(|_| CoreError::NoData)?;
+            let hidden = matches!(accuracy.data, DataClaim::Hidden { .. });
+            Ok(Part::whole(card, samples, hidden, &tally)?.statement(claim, weights, data))
+        }
+        ClaimKind::Predictions(predictions) => {
+            let data = data.ok_or(CoreError::NoData)?;
+            check_data(data, predictions.samples, predictions.digest.0)?;
+            Ok(Part::answers(card, predictions)?.statement(claim, weights, Some(data)))
+        }
+    }
 }
 
 /// What of an inference the verifier sees.
@@ -37,8 +69,7 @@ impl Seen {
     /// architecture.
     pub(crate) const NOTHING: Self = Self { input: false, output: false };
 
-    pub(crate) fn of(claim: &Claim) -> Self {
-        let ClaimKind::Inference(Inference { input, output, .. }) = &claim.kind;
+    pub(crate) fn of(Inference { input, output, .. }: &Inference) -> Self {
         Self {
             input: matches!(input, InputClaim::Revealed { .. }),
             output: matches!(output, OutputClaim::Public { .. }),
@@ -58,10 +89,10 @@ pub(crate) fn lower(architecture: &Architecture, seen: Seen) -> Result<RelationS
 /// `weights` is the card's commitment.
 pub(crate) fn assemble(
     claim: &Claim,
+    Inference { input, output, .. }: &Inference,
     system: RelationSystem,
     weights: Commitment,
 ) -> Result<Statement, CoreError> {
-    let ClaimKind::Inference(Inference { input, output, .. }) = &claim.kind;
     let mut commitments = BTreeMap::from([(Segment::Weights, weights)]);
     let mut public = BTreeMap::new();
     match input {

@@ -5,14 +5,14 @@ use tacit_claim::{
     Inference, OutputClaim, OutputOpening, WeightsClaim,
 };
 use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
-use tacit_model::Model;
+use tacit_model::{Dataset, Model};
 use tacit_relations::{Engine, Opening, Progress, Refused, RelationSystem, Segment, Statement};
 use tacit_sumcheck::SumcheckEngine;
 
 use crate::commit::commit_segment;
 use crate::error::CoreError;
 use crate::folder::DataFolder;
-use crate::statement::{Seen, assemble, lower};
+use crate::statement::{Seen, lower, statement_with};
 use crate::weights::{certified_weights, commit_weights};
 
 /// What the verifier insists on.
@@ -44,9 +44,19 @@ pub struct Verdict {
     pub setup: Option<SrsOrigin>,
 }
 
+/// What a verifier has beside proof and card.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Supplied<'a> {
+    /// What lies beside the card: needed where the claim's engine is sumcheck and the card does not carry it itself.
+    pub points: Option<&'a CardPoints>,
+    /// The model, where the weights are public.
+    pub model: Option<&'a Model>,
+    /// The test set, where the claim is about a public one.
+    pub data: Option<&'a Dataset>,
+}
+
 /// Checks that `bundle` proves its claim about the model of `card`, and that the claim is the expected one.
-/// `points` are the card's, needed where the claim's engine is sumcheck and the card does not carry them
-/// itself; the card's certificate is checked once and remembered in `folder`.
+/// The card's certificate is checked once and remembered in `folder`.
 ///
 /// # Errors
 /// [`CoreError`]; [`CoreError::outcome`] tells a claim that does not hold from an unusable file and from a
@@ -55,8 +65,7 @@ pub fn verify(
     folder: &DataFolder,
     bundle: &Bundle,
     card: &Card,
-    points: Option<&CardPoints>,
-    model: Option<&Model>,
+    supplied: Supplied<'_>,
     expected: &Expectations,
     progress: &dyn Progress,
 ) -> Result<Verdict, CoreError> {
@@ -76,16 +85,17 @@ pub fn verify(
             actual: claim.context.clone(),
         });
     }
-    let system = lower(card.architecture(), Seen::of(claim))?;
+    // The cheapest system with the card's weights: what each claim packs is packed alike.
+    let system = lower(card.architecture(), Seen::NOTHING)?;
     let weights = {
         let _span = tracing::info_span!("card").entered();
-        certified_weights(folder, card, claim.engine, points, &system, progress)?
+        certified_weights(folder, card, claim.engine, supplied.points, &system, progress)?
     };
-    check_public_weights(claim, card, model, &system, &weights)?;
+    check_public_weights(claim, card, supplied.model, &system, &weights)?;
     if let Some(answer) = &expected.answer {
         check_answer(claim, &system, answer)?;
     }
-    let statement = assemble(claim, system, weights)?;
+    let statement = statement_with(claim, card, weights, supplied.data)?;
     let setup = {
         let _span = tracing::info_span!("verify").entered();
         match claim.engine {
@@ -116,9 +126,8 @@ fn check_public_weights(
     system: &RelationSystem,
     committed: &tacit_relations::Commitment,
 ) -> Result<(), CoreError> {
-    let ClaimKind::Inference(Inference { weights: claimed, .. }) = &claim.kind;
     let Some(model) = model else {
-        return if *claimed == WeightsClaim::Revealed { Err(CoreError::NoModel) } else { Ok(()) };
+        return if claim.weights() == WeightsClaim::Revealed { Err(CoreError::NoModel) } else { Ok(()) };
     };
     let CardWeights::Public { salts } = card.weights() else {
         return Err(CoreError::UncheckableModel(card.id()));
@@ -134,8 +143,9 @@ fn check_public_weights(
 
 /// Checks that `answer` opens the commitment of a claim that hides its answer.
 fn check_answer(claim: &Claim, system: &RelationSystem, answer: &OutputOpening) -> Result<(), CoreError> {
-    let ClaimKind::Inference(Inference { output, .. }) = &claim.kind;
-    let OutputClaim::Hidden { commitment } = output else { return Err(CoreError::PublicAnswer) };
+    let ClaimKind::Inference(Inference { output: OutputClaim::Hidden { commitment }, .. }) = &claim.kind else {
+        return Err(CoreError::PublicAnswer);
+    };
     let fits = system.segment(Segment::Output).all(|id| {
         let spec = system.tensor(id);
         answer.values.len() == spec.len()

@@ -91,12 +91,23 @@ pub enum DatasetError {
     /// Groups that are not sorted, not distinct, or do not all occur.
     #[error("the groups of column `{0}` are not the sorted values that occur in it")]
     Groups(String),
+    /// Labels of more decimals than a number of 64 bits can have.
+    #[error("column `{column}` has {decimals} decimals; at most {max} can be kept", max = Labels::MAX_DECIMALS)]
+    Decimals {
+        /// The column.
+        column: String,
+        /// Its decimals.
+        decimals: u8,
+    },
     /// A column twice.
     #[error("column `{0}` is used twice")]
     Column(String),
 }
 
 impl Labels {
+    /// Most decimals of numbers.
+    pub const MAX_DECIMALS: u8 = 18;
+
     /// Name of the column or array.
     #[must_use]
     pub fn column(&self) -> &str {
@@ -113,6 +124,11 @@ impl Labels {
         };
         if actual != records {
             return Err(DatasetError::Length { column: column(), expected: records, actual });
+        }
+        if let Self::Numbers { decimals, .. } = self
+            && *decimals > Self::MAX_DECIMALS
+        {
+            return Err(DatasetError::Decimals { column: column(), decimals: *decimals });
         }
         if let Self::Classes { classes, indices, .. } = self
             && let Some(record) = indices.iter().position(|i| *i as usize >= classes.len())

@@ -15,6 +15,7 @@ mod evaluate;
 mod lower;
 mod relation;
 mod system;
+mod tally;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod testing;
@@ -25,8 +26,12 @@ pub use check::{Violation, ViolationKind, check};
 pub use engine::{
     Commitment, Engine, EngineError, Opening, Openings, Progress, Refused, Silent, Statement, StatementError,
 };
-pub use lower::{Inference, LowerError, Visibility, lower_inference};
+pub use lower::{
+    Inference, Lowered, LowerError, TestSet, TestSetClaim, Visibility, lower_inference, lower_test_set, lower_verdict,
+    committed_labels,
+};
 pub use relation::Relation;
 pub use system::{Part, RelationSystem, Segment, SystemError, TensorId, TensorSpec};
+pub use tally::{Form, Observable, Tally, TallyError, tally};
 pub use trace::{Assignment, Trace, TraceError, trace};
 pub use view::{Axis, View};

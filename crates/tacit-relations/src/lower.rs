@@ -4,6 +4,12 @@
 
 use tacit_model::{Architecture, ArchitectureError, NodeId, Op, Operand, ParamId, signed_width};
 
+pub(crate) mod test_set;
+
+pub use test_set::{Lowered, TestSet, TestSetClaim, lower_test_set, lower_verdict, committed_labels};
+
+use test_set::Given;
+
 use crate::relation::Relation;
 use crate::system::{RelationSystem, Segment, SystemError, TensorId, TensorSpec};
 use crate::view::{Axis, View};
@@ -53,66 +59,103 @@ pub fn lower_inference(architecture: &Architecture, claim: Inference) -> Result<
     if claim.samples == 0 {
         return Err(LowerError::NoSamples);
     }
-    let values = architecture.validate()?;
-    let mut lowering = Lowering { tensors: Vec::new(), relations: Vec::new(), samples: claim.samples };
+    let mut lowering = Lowering::new(claim.samples);
     let input = lowering.record(architecture, claim.input);
-    let params: Vec<TensorId> = architecture
-        .params
-        .iter()
-        .map(|p| {
-            let b = p.bounds();
-            lowering.push(p.shape.clone(), (b.lo, b.hi), Segment::Weights, p.width)
-        })
-        .collect();
-
-    let mut views = vec![View::whole(input, &lowering.batched(&architecture.input_shape))];
-    for (j, node) in architecture.nodes.iter().enumerate() {
-        let (shape, bounds) = (&values[j + 1].0, (values[j + 1].1.lo, values[j + 1].1.hi));
-        let last = j + 1 == architecture.nodes.len();
-        let (segment, width) = match (last, claim.output) {
-            (false, _) => (Segment::Witness, 0),
-            (true, Visibility::Public) => (Segment::Public, 0),
-            (true, Visibility::Hidden) => (Segment::Output, signed_width(bounds.0, bounds.1)),
-        };
-        let shape_of = |id: &NodeId| values[id.0 as usize].0.as_slice();
-        let view = match &node.op {
-            Op::Reshape { x, shape: to } => lowering.reshape(&views[x.0 as usize], shape_of(x), to, bounds),
-            Op::Transpose { x, perm } => {
-                let from = &views[x.0 as usize];
-                let axes =
-                    std::iter::once(from.axes[0]).chain(perm.iter().map(|&p| from.axes[p + 1])).collect();
-                View { axes, ..from.clone() }
-            }
-            op => {
-                let y = lowering.operator(
-                    op,
-                    &views,
-                    &params,
-                    architecture,
-                    &values,
-                    (shape, bounds),
-                    (segment, width),
-                );
-                View::whole(y, &lowering.batched(shape))
-            }
-        };
-        let view = if last && matches!(node.op, Op::Reshape { .. } | Op::Transpose { .. }) {
-            View::whole(lowering.copy(view, shape, bounds, segment, width), &lowering.batched(shape))
-        } else {
-            view
-        };
-        views.push(view);
-    }
+    let record = View::whole(input, &lowering.batched(&architecture.input_shape));
+    let output = match claim.output {
+        Visibility::Public => Segment::Public,
+        Visibility::Hidden => Segment::Output,
+    };
+    lowering.model(architecture, First::Record(record), output)?;
     Ok(RelationSystem::new(lowering.tensors, lowering.relations)?)
+}
+
+/// Where a model's computation begins.
+enum First {
+    /// At the record.
+    Record(View),
+    /// At a record that the verifier has: what it is normalised to, it computes itself.
+    Public,
 }
 
 struct Lowering {
     tensors: Vec<TensorSpec>,
     relations: Vec<Relation>,
     samples: usize,
+    /// Public tensors that the verifier computes, and from what.
+    given: Vec<(TensorId, Given)>,
 }
 
 impl Lowering {
+    const fn new(samples: usize) -> Self {
+        Self { tensors: Vec::new(), relations: Vec::new(), samples, given: Vec::new() }
+    }
+
+    /// The model on every sample; the output's view.
+    fn model(
+        &mut self,
+        architecture: &Architecture,
+        first: First,
+        output: Segment,
+    ) -> Result<View, LowerError> {
+        let values = architecture.validate()?;
+        let params: Vec<TensorId> = architecture
+            .params
+            .iter()
+            .map(|p| {
+                let b = p.bounds();
+                self.push(p.shape.clone(), (b.lo, b.hi), Segment::Weights, p.width)
+            })
+            .collect();
+        let public = matches!(first, First::Public);
+        let record = match first {
+            First::Record(view) => view,
+            First::Public => self.public_record(architecture),
+        };
+        let mut views = vec![record];
+        for (j, node) in architecture.nodes.iter().enumerate() {
+            let (shape, bounds) = (&values[j + 1].0, (values[j + 1].1.lo, values[j + 1].1.hi));
+            let last = j + 1 == architecture.nodes.len();
+            let segment = if last { output } else { Segment::Witness };
+            let width = if segment == Segment::Output { signed_width(bounds.0, bounds.1) } else { 0 };
+            let shape_of = |id: &NodeId| values[id.0 as usize].0.as_slice();
+            let view = match &node.op {
+                Op::Normalise { x: NodeId(0), rule } if public => {
+                    let to = self.batched(shape);
+                    let y = self.push(to.clone(), bounds, Segment::Public, 0);
+                    self.given.push((y, Given::Normalised(rule.clone())));
+                    View::whole(y, &to)
+                }
+                Op::Reshape { x, shape: to } => self.reshape(&views[x.0 as usize], shape_of(x), to, bounds),
+                Op::Transpose { x, perm } => {
+                    let from = &views[x.0 as usize];
+                    let axes =
+                        std::iter::once(from.axes[0]).chain(perm.iter().map(|&p| from.axes[p + 1])).collect();
+                    View { axes, ..from.clone() }
+                }
+                op => {
+                    let y = self.operator(
+                        op,
+                        &views,
+                        &params,
+                        architecture,
+                        &values,
+                        (shape, bounds),
+                        (segment, width),
+                    );
+                    View::whole(y, &self.batched(shape))
+                }
+            };
+            let view = if last && matches!(node.op, Op::Reshape { .. } | Op::Transpose { .. }) {
+                View::whole(self.copy(view, shape, bounds, segment, width), &self.batched(shape))
+            } else {
+                view
+            };
+            views.push(view);
+        }
+        views.pop().ok_or(LowerError::NoSamples)
+    }
+
     fn push(&mut self, shape: Vec<usize>, bounds: (i64, i64), segment: Segment, width: u8) -> TensorId {
         self.tensors.push(TensorSpec { shape, bounds, segment, width, constant: Vec::new() });
         TensorId(self.tensors.len() as u32 - 1)
@@ -129,6 +172,25 @@ impl Lowering {
             constant: values,
         });
         TensorId(self.tensors.len() as u32 - 1)
+    }
+
+    /// The record as a public tensor, where anything but normalisation reads it.
+    fn public_record(&mut self, architecture: &Architecture) -> View {
+        let reads = |op: &Op| match op {
+            Op::Normalise { .. } => false,
+            Op::MatMul { x, .. } | Op::Requant { x, .. } | Op::Reshape { x, .. } | Op::Transpose { x, .. } => {
+                *x == NodeId(0)
+            }
+            Op::Linear { terms, .. } => terms.iter().any(|(_, o)| *o == Operand::Value(NodeId(0))),
+            Op::Mul { a, b } => [a, b].contains(&&Operand::Value(NodeId(0))),
+        };
+        if !architecture.nodes.iter().any(|node| reads(&node.op)) {
+            // A view that nothing reads.
+            return View { tensor: TensorId(0), offset: 0, axes: Vec::new() };
+        }
+        let x = self.record(architecture, Visibility::Public);
+        self.given.push((x, Given::Record));
+        View::whole(x, &self.batched(&architecture.input_shape))
     }
 
     /// A per-sample shape with the sample axis in front.

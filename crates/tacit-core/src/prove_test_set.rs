@@ -1,0 +1,265 @@
+//! Proving claims about a test set.
+
+use rand_core::CryptoRngCore;
+use tacit_claim::{
+    AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, Claim, ColumnName, Context, DataClaim, EngineId,
+    Fraction, Metric, PredictionsClaim, Requirement, Scope, WeightsClaim, WeightsOpening,
+};
+use tacit_halo2::srs::SrsOrigin;
+use tacit_model::{Dataset, Labels, Model};
+use tacit_relations::{
+    Assignment, Opening, Openings, Progress, Segment, Tally, Trace, committed_labels, tally, trace,
+};
+
+use crate::commit::{commit_tensors, fresh_salt};
+use crate::error::CoreError;
+use crate::folder::DataFolder;
+use crate::measure::{Miss, miss};
+use crate::prove::{Owned, proof};
+use crate::test_set::Part;
+
+/// What to prove about a test set, whatever the claim.
+#[derive(Debug, Clone, Copy)]
+pub struct TestSetProof<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// Its card.
+    pub card: &'a Card,
+    /// What lies beside the card; needed for the sumcheck engine where the card does not carry it itself.
+    pub points: Option<&'a CardPoints>,
+    /// Opens the card's commitment; not needed where the card's weights are public.
+    pub opening: Option<&'a WeightsOpening>,
+    /// The test set.
+    pub data: &'a Dataset,
+    /// The engine.
+    pub engine: EngineId,
+    /// Let the verifier recompute the weights' commitment from the model file.
+    pub reveal_weights: bool,
+    /// What the proof is made for.
+    pub context: &'a Context,
+}
+
+/// What is required.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Required {
+    /// These, all of them.
+    These(Vec<Requirement>),
+    /// Accuracy of at least what the model reaches, and these.
+    Reached(Vec<Requirement>),
+}
+
+/// A proof about a test set.
+#[derive(Debug)]
+pub struct ProvedTestSet {
+    /// The proof file.
+    pub bundle: Bundle,
+    /// The setup that the proof was made under. `None` where the engine needs none.
+    pub setup: Option<SrsOrigin>,
+}
+
+/// What the model answers to every record, in order: output integers, shape (samples, outputs).
+struct Answers(zeroize::Zeroizing<Vec<i64>>);
+
+impl Answers {
+    fn of(request: &TestSetProof<'_>) -> Result<Self, CoreError> {
+        let schema = &request.model.architecture().schema;
+        let mut outputs = zeroize::Zeroizing::new(Vec::new());
+        for i in 0..request.data.samples() {
+            let record: Vec<i64> = request.data.clipped(i, schema).collect();
+            outputs.extend_from_slice(request.model.run(&record)?.output());
+        }
+        Ok(Self(outputs))
+    }
+}
+
+/// Proves that the model of a card meets requirements on a test set, and verifies the proof before handing it out. With
+/// `hide_data`, records and labels are committed and nobody sees them.
+///
+/// # Errors
+/// [`CoreError::Missed`] where the model does not meet them, before any proving; [`CoreError`].
+pub fn prove_accuracy(
+    folder: &DataFolder,
+    request: &TestSetProof<'_>,
+    required: &Required,
+    hide_data: bool,
+    rng: &mut dyn CryptoRngCore,
+    progress: &dyn Progress,
+) -> Result<ProvedTestSet, CoreError> {
+    let (card, data) = (request.card, request.data);
+    let samples = data.samples() as u64;
+    if !data.fits(card.schema()) {
+        return Err(CoreError::DataSchema);
+    }
+    progress.stage("running the model");
+    let answers = Answers::of(request)?;
+    let requirements = resolve(request, required, &answers)?;
+    requirements.iter().try_for_each(|r| r.check(card.schema()).map_err(CoreError::Requirement))?;
+    let seen = if hide_data { None } else { Some(data) };
+    let tally = tally(card.architecture(), &requirements, samples, seen)?;
+    check_met(request, &requirements, &tally, &answers)?;
+    drop(answers);
+
+    let part = Part::whole(card, data.samples(), hide_data, &tally)?;
+    let owned = Owned {
+        model: request.model,
+        card,
+        points: request.points,
+        opening: request.opening,
+        engine: request.engine,
+    };
+    let (committed, weights_opening) = owned.ready(folder, part.system(), progress)?;
+    let mut openings = Openings::from([(Segment::Weights, weights_opening)]);
+    let data_claim = if hide_data {
+        let salt = fresh_salt(rng);
+        let input = hidden_input(card, data)?;
+        openings.insert(Segment::Input, Opening(*salt.expose()));
+        let commitment = commit_tensors(part.system(), request.engine, Segment::Input, &input, &salt)?;
+        DataClaim::Hidden { commitment }
+    } else {
+        DataClaim::Public { digest: data.digest(), labels: label_column(data)? }
+    };
+    let weights = if request.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden };
+    let accuracy = AccuracyClaim { samples, data: data_claim, requirements, chunks: 1, weights };
+    let claim = Claim::new(card, request.engine, accuracy, request.context.clone())?;
+    let input = if hide_data { hidden_input(card, data)? } else { Vec::new() };
+    let statement = part.statement(&claim, committed, seen);
+    progress.stage("computing the trace");
+    let trace = compute(request.model, &statement, input)?;
+    let (proof, setup) = proof(folder, request.engine, &statement, &trace, &openings, rng, progress)?;
+    Ok(ProvedTestSet { bundle: Bundle::new(claim, proof)?, setup })
+}
+
+/// Proves what the model of a card answers to every record of a public test set: its classes, or with `outputs` the
+/// output integers.
+///
+/// # Errors
+/// [`CoreError`].
+pub fn prove_predictions(
+    folder: &DataFolder,
+    request: &TestSetProof<'_>,
+    outputs: bool,
+    rng: &mut dyn CryptoRngCore,
+    progress: &dyn Progress,
+) -> Result<ProvedTestSet, CoreError> {
+    let (card, data) = (request.card, request.data);
+    if !data.fits(card.schema()) {
+        return Err(CoreError::DataSchema);
+    }
+    progress.stage("running the model");
+    let answers = Answers::of(request)?;
+    let architecture = card.architecture();
+    let answers = if outputs {
+        AnswersClaim::Outputs { values: answers.0.to_vec() }
+    } else {
+        let width = answers.0.len() / data.samples();
+        let class = |row: &[i64]| architecture.predicted_class(row).map(|c| c as i64);
+        let indices: Option<Vec<i64>> = answers.0.chunks_exact(width).map(class).collect();
+        AnswersClaim::Classes { indices: indices.ok_or(CoreError::NoClasses)? }
+    };
+    let weights = if request.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden };
+    let digest = data.digest();
+    let predictions = PredictionsClaim { samples: data.samples() as u64, digest, answers, weights };
+    let part = Part::answers(card, &predictions)?;
+    let owned = Owned {
+        model: request.model,
+        card,
+        points: request.points,
+        opening: request.opening,
+        engine: request.engine,
+    };
+    let (committed, weights_opening) = owned.ready(folder, part.system(), progress)?;
+    let claim = Claim::new(card, request.engine, predictions, request.context.clone())?;
+    let statement = part.statement(&claim, committed, Some(data));
+    progress.stage("computing the trace");
+    let trace = compute(request.model, &statement, Vec::new())?;
+    let openings = Openings::from([(Segment::Weights, weights_opening)]);
+    let (proof, setup) = proof(folder, request.engine, &statement, &trace, &openings, rng, progress)?;
+    Ok(ProvedTestSet { bundle: Bundle::new(claim, proof)?, setup })
+}
+
+/// Requirements as the claim states them: shares of all records as counts.
+fn resolve(
+    request: &TestSetProof<'_>,
+    required: &Required,
+    answers: &Answers,
+) -> Result<Vec<Requirement>, CoreError> {
+    let samples = request.data.samples() as u64;
+    let (mut all, more) = match required {
+        Required::These(requirements) => (Vec::new(), requirements),
+        Required::Reached(requirements) => {
+            let Some(Labels::Classes { indices, .. }) = request.data.labels() else {
+                return Err(CoreError::NoClasses);
+            };
+            let architecture = request.model.architecture();
+            let width = answers.0.len() / request.data.samples();
+            let right = answers.0.chunks_exact(width).zip(indices);
+            let right =
+                right.filter(|(row, y)| architecture.predicted_class(row) == Some(**y as usize)).count() as u64;
+            let bound = Fraction::new(right, samples).map_err(CoreError::Requirement)?;
+            (vec![Requirement::accuracy_at_least(bound)], requirements)
+        }
+    };
+    for requirement in more {
+        let mut requirement = requirement.clone();
+        if requirement.scope == Scope::Overall && matches!(requirement.metric, Metric::Accuracy | Metric::Top(_)) {
+            let count = match requirement.comparison {
+                tacit_claim::Comparison::AtLeast => requirement.bound.count_up(samples),
+                tacit_claim::Comparison::AtMost => requirement.bound.count_down(samples),
+            };
+            requirement.bound = Fraction::new(count, samples).map_err(CoreError::Requirement)?;
+        }
+        if !all.contains(&requirement) {
+            all.push(requirement);
+        }
+    }
+    Ok(all)
+}
+
+/// Fails with what is missing where the model does not meet the requirements: for the prover's eyes.
+fn check_met(
+    request: &TestSetProof<'_>,
+    requirements: &[Requirement],
+    tally: &Tally,
+    answers: &Answers,
+) -> Result<(), CoreError> {
+    let architecture = request.model.architecture();
+    let sums = tally.sums(architecture, request.data, &answers.0);
+    match tally.missed(&sums).and_then(|form| requirements.get(form.requirement)) {
+        Some(requirement) => {
+            let Miss(text) = miss(requirement, architecture, request.data, &answers.0);
+            Err(CoreError::Missed(text))
+        }
+        None => Ok(()),
+    }
+}
+
+fn label_column(data: &Dataset) -> Result<ColumnName, CoreError> {
+    let column = data.labels().ok_or(CoreError::NoLabels)?.column();
+    ColumnName::new(column).map_err(|e| CoreError::Requirement(e.into()))
+}
+
+/// Tensors of the `Input` segment of a hidden test set: records and labels.
+fn hidden_input(card: &Card, data: &Dataset) -> Result<Vec<Vec<i64>>, CoreError> {
+    for i in 0..data.samples() {
+        card.check_record(data.record(i)).map_err(|source| CoreError::DataRecord { row: i, source })?;
+    }
+    let records = (0..data.samples()).flat_map(|i| data.record(i).iter().copied()).collect();
+    let labels = committed_labels(card.architecture(), data).ok_or(CoreError::NoLabels)?;
+    Ok(vec![records, labels])
+}
+
+/// The values of every tensor.
+fn compute(
+    model: &Model,
+    statement: &tacit_relations::Statement,
+    input: Vec<Vec<i64>>,
+) -> Result<Trace, CoreError> {
+    let _span = tracing::info_span!("trace").entered();
+    let system = &statement.system;
+    let defined: std::collections::HashSet<_> =
+        system.relations().iter().filter_map(tacit_relations::Relation::result).collect();
+    let given = system.segment(Segment::Public).filter(|id| !defined.contains(id));
+    let public = given.map(|id| statement.public.get(&id).cloned().unwrap_or_default()).collect();
+    let weights = model.weights().tensors().to_vec();
+    Ok(trace(system, &Assignment { weights, input, public })?)
+}

@@ -1,0 +1,104 @@
+//! Statements of claims about a test set: what prover and verifier alike build from claim, card and data.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use tacit_claim::{
+    AccuracyClaim, AnswersClaim, Card, Claim, ClaimKind, DataClaim, PredictionsClaim,
+};
+use tacit_model::{Architecture, Dataset};
+use tacit_relations::{
+    Commitment, Lowered, RelationSystem, Segment, Statement, Tally, TestSet, TestSetClaim, lower_test_set, tally,
+};
+
+use crate::error::CoreError;
+
+/// What the claim's forms are, after checking that the data is what the claim names.
+pub(crate) fn tally_of(
+    card: &Card,
+    claim: &AccuracyClaim,
+    data: Option<&Dataset>,
+) -> Result<Tally, CoreError> {
+    let data = match &claim.data {
+        DataClaim::Public { digest, .. } => {
+            let data = data.ok_or(CoreError::NoData)?;
+            check_data(data, claim.samples, digest.0)?;
+            Some(data)
+        }
+        DataClaim::Hidden { .. } => None,
+    };
+    Ok(tally(card.architecture(), &claim.requirements, claim.samples, data)?)
+}
+
+/// Whether `data` is the test set of this size and digest.
+pub(crate) fn check_data(data: &Dataset, samples: u64, digest: [u8; 32]) -> Result<(), CoreError> {
+    let actual = data.digest();
+    if data.samples() as u64 != samples || actual.0 != digest {
+        return Err(CoreError::OtherData { expected: digest, actual: actual.0 });
+    }
+    Ok(())
+}
+
+/// A lowered claim about the records `range` with what belongs to it.
+pub(crate) struct Part<'a> {
+    pub(crate) lowered: Lowered,
+    pub(crate) architecture: &'a Architecture,
+    pub(crate) range: Range<usize>,
+    pub(crate) tally: Option<&'a Tally>,
+}
+
+impl<'a> Part<'a> {
+    /// The claim about all records at once.
+    pub(crate) fn whole(card: &'a Card, samples: usize, hidden: bool, tally: &'a Tally) -> Result<Self, CoreError> {
+        let test = TestSet { samples, hidden, claim: TestSetClaim::Tally(tally) };
+        Self::new(card, test, 0..samples, Some(tally))
+    }
+
+    /// The sums over some records of a public test set.
+    pub(crate) fn chunk(card: &'a Card, range: Range<usize>, tally: &'a Tally) -> Result<Self, CoreError> {
+        let test = TestSet { samples: range.len(), hidden: false, claim: TestSetClaim::Sums(tally) };
+        Self::new(card, test, range, Some(tally))
+    }
+
+    /// The answers to all records.
+    pub(crate) fn answers(card: &'a Card, claim: &PredictionsClaim) -> Result<Self, CoreError> {
+        let samples = usize::try_from(claim.samples).map_err(|_| CoreError::NoData)?;
+        let kind = match claim.answers {
+            AnswersClaim::Classes { .. } => TestSetClaim::Classes,
+            AnswersClaim::Outputs { .. } => TestSetClaim::Outputs,
+        };
+        Self::new(card, TestSet { samples, hidden: false, claim: kind }, 0..samples, None)
+    }
+
+    fn new(
+        card: &'a Card,
+        test: TestSet<'_>,
+        range: Range<usize>,
+        tally: Option<&'a Tally>,
+    ) -> Result<Self, CoreError> {
+        let _span = tracing::info_span!("lower").entered();
+        let architecture = card.architecture();
+        Ok(Self { lowered: lower_test_set(architecture, test)?, architecture, range, tally })
+    }
+
+    pub(crate) const fn system(&self) -> &RelationSystem {
+        &self.lowered.system
+    }
+
+    /// The statement, `data` being the public test set where there is one.
+    pub(crate) fn statement(self, claim: &Claim, weights: Commitment, data: Option<&Dataset>) -> Statement {
+        let mut commitments = BTreeMap::from([(Segment::Weights, weights)]);
+        if let Some(commitment) = claim.input_commitment() {
+            commitments.insert(Segment::Input, Commitment(commitment.as_bytes().to_vec()));
+        }
+        let answers = match &claim.kind {
+            ClaimKind::Predictions(predictions) => predictions.answers.values(),
+            _ => &[],
+        };
+        let public = data.filter(|_| claim.dataset_digest().is_some()).map_or_else(BTreeMap::new, |data| {
+            let range = self.range.clone();
+            self.lowered.public_values(self.architecture, data, range, self.tally, answers)
+        });
+        Statement { system: self.lowered.system, binding: claim.digest().0, commitments, public }
+    }
+}
