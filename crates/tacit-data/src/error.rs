@@ -92,6 +92,9 @@ pub enum Problem {
     /// A first row that holds data.
     #[error("the first row holds numbers where the names of the columns are expected; add a header row")]
     NoHeader,
+    /// Records, labels and groups that do not make a test set.
+    #[error(transparent)]
+    Dataset(#[from] tacit_model::DatasetError),
     /// No data rows.
     #[error("holds no records")]
     NoRecords,

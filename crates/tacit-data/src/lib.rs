@@ -5,6 +5,7 @@
 //!
 //! * [`Table`]: a file as read, before any schema: named or numbered columns of cells.
 //! * [`Records`]: integers in the schema's order, and labels as class indices.
+//! * [`TestSetFile`]: a test set in canonical form, values out of range kept as they are.
 //! * [`infer_schema`]: a [`Schema`] from a table, where nobody wrote one.
 //!
 //! Where a file matches features by name (CSV, JSON objects) the order of columns does not matter and extra columns
@@ -33,6 +34,7 @@
 mod array;
 mod cell;
 mod csv_file;
+mod dataset;
 mod error;
 mod infer;
 mod json;
@@ -41,6 +43,7 @@ mod records;
 mod schema_file;
 mod table;
 
+pub use dataset::{TestSetFile, read_dataset};
 pub use error::{CellProblem, DataError, Place, Problem};
 pub use infer::infer_schema;
 pub use records::{

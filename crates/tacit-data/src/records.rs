@@ -116,10 +116,16 @@ impl Table {
     /// # Errors
     /// [`DataError`] names columns that are missing, or the first cell or label that is not allowed.
     pub fn records(&self, schema: &Schema, options: &ReadOptions) -> Result<Records, DataError> {
-        self.to_records(schema, options).map_err(|problem| problem.in_file(self.file()))
+        self.to_records(schema, options, true).map_err(|problem| problem.in_file(self.file()))
     }
 
-    fn to_records(&self, schema: &Schema, options: &ReadOptions) -> Result<Records, Problem> {
+    /// The same, with labels that are classes, where there are any, only if `classes` says so.
+    pub(crate) fn to_records(
+        &self,
+        schema: &Schema,
+        options: &ReadOptions,
+        classes: bool,
+    ) -> Result<Records, Problem> {
         let (chosen, source) = match options.rows {
             RowChoice::All => (0..self.rows(), self.file().to_owned()),
             RowChoice::One(choice) => {
@@ -155,7 +161,7 @@ impl Table {
             }
             records.rows.push(values);
         }
-        if let Some(label) = self.label_name() {
+        if let Some(label) = self.label_name().filter(|_| classes) {
             let classes = ClassMap::new(schema, label)?;
             records.labels = Some(chosen.map(|row| classes.index(self, row)).collect::<Result<_, _>>()?);
         }
