@@ -61,8 +61,8 @@ const LINK: usize = 64;
 
 /// The verdict of a claim, as a statement whose commitment is part of the merge.
 pub(crate) struct Merging {
-    plan: Plan,
-    statement: Statement,
+    pub(crate) plan: Plan,
+    pub(crate) statement: Statement,
 }
 
 impl Merging {
@@ -109,7 +109,8 @@ impl Merging {
         transcript
     }
 
-    fn sums(&self) -> Result<Totals<'_>, EngineError> {
+    /// The sums as the tensor to evaluate.
+    pub(crate) fn sums(&self) -> Result<Totals<'_>, EngineError> {
         let expr = self.plan.tensors.first().and_then(Option::as_ref);
         let expr = expr.ok_or_else(|| EngineError::new("the verdict has no sums"))?;
         Ok(Totals { expr, grid: Grid::of_shape(&self.statement.system.tensor(SUMS).shape) })
@@ -181,7 +182,7 @@ fn malformed(what: &str) -> Refused {
 }
 
 /// Powers of the challenge that joins the equations of all totals, after everything that they speak of.
-fn link(transcript: &mut Transcript, proof: &[u8], totals: usize) -> Vec<F> {
+pub(crate) fn link(transcript: &mut Transcript, proof: &[u8], totals: usize) -> Vec<F> {
     transcript.absorb("verdict", proof);
     let lambda = transcript.challenge("link");
     std::iter::successors(Some(F::ONE), |power| Some(*power * lambda)).take(totals).collect()
@@ -261,5 +262,98 @@ impl SumcheckEngine {
         let transcript = merging.transcript(digests());
         let rest = merging.prove(secrets, trace, &openings, rng, transcript)?;
         Ok([commitment.0, rest].concat())
+    }
+}
+
+/// Claims in chunks for the tests of soundness and zero knowledge.
+#[cfg(test)]
+pub(crate) mod testing {
+    use tacit_relations::testing::Case;
+    use tacit_relations::testing::builder::{Builder, signed};
+    use tacit_relations::{Axis, Relation, TensorSpec, View};
+
+    use super::*;
+    use crate::chunks::{Chunk, prepare};
+    use crate::transcript::Oracle;
+
+    pub(crate) const CHUNKS: usize = 2;
+
+    /// Three records through a matrix; total `r` is a sum of the answers with weights of its own.
+    pub(crate) fn case(index: usize, totals: usize) -> (Case, Chunk) {
+        let mut b = Builder::new("a chunk", index as u64);
+        let (x, w) = (b.input(&[3, 2], 6), b.weights_of(&[2, 1], 5, vec![3, -7]));
+        let (a, c) = (b.shaped(x, &[1, 3, 2]), b.shaped(w, &[1, 2, 1]));
+        let y = b.contraction(a, c, None);
+        let weights = b.constant(&[totals, 3], (0..3 * totals as i64).map(|i| i * i % 5).collect());
+        let (a, c) = (b.shaped(weights, &[1, totals, 3]), b.shaped(y, &[1, 3, 1]));
+        let totals = b.contraction(a, c, None);
+        let samples = 3 * index as u64..3 * (index as u64 + 1);
+        (b.finish(), Chunk { index: index as u32, count: CHUNKS as u32, samples, totals })
+    }
+
+    /// Every sum lies within these bounds.
+    pub(crate) fn verdict(totals: usize, (lo, hi): (i64, i64)) -> RelationSystem {
+        let (shape, bounds) = (vec![totals], signed(30));
+        let sums = TensorSpec { shape, bounds, segment: Segment::Input, width: 30, constant: Vec::new() };
+        let x = View { tensor: SUMS, offset: 0, axes: vec![Axis::plain(totals, 1)] };
+        RelationSystem::new(vec![sums], vec![Relation::Range { x, lo, hi }]).expect("well-formed")
+    }
+
+    pub(crate) fn programmed(transcript: Transcript, oracle: Option<&Oracle>) -> Transcript {
+        match oracle {
+            Some(oracle) => transcript.programmed(oracle.clone()),
+            None => transcript,
+        }
+    }
+
+    /// What a verifier knows of a chunk's totals, where it accepts the proof.
+    pub(crate) fn commitments(
+        plan: &Plan,
+        statement: &Statement,
+        chunk: &Chunk,
+        proof: &[u8],
+        oracle: Option<&Oracle>,
+    ) -> Result<(Inventory, Vec<Point>), Refused> {
+        let (transcript, totals) = prepare(plan, statement, chunk)?;
+        let transcript = programmed(transcript, oracle);
+        protocol::verify_totals(plan, statement, proof, transcript, Some(&totals))
+    }
+
+    /// A merge whose prover commits to these sums, whatever the secrets say; everything else is as it should be.
+    pub(crate) fn merge_of(
+        secrets: &[ChunkSecret],
+        sums: &[i64],
+        verdict: &RelationSystem,
+        oracle: Option<&Oracle>,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Vec<u8> {
+        let mut merging = Merging::new(&[7; 32], verdict, sums.len()).expect("it is about the sums");
+        let given = Assignment { weights: Vec::new(), input: vec![sums.to_vec()], public: Vec::new() };
+        let trace = trace(verdict, &given).expect("they fit their width");
+        let mut salt = [0; 32];
+        rng.fill_bytes(&mut salt);
+        let tensors = BTreeMap::from([(SUMS, sums)]);
+        let commitment = SumcheckEngine.commit(verdict, Segment::Input, &tensors, &Opening(salt));
+        let commitment = commitment.expect("they fit their width");
+        merging.commit(commitment.clone());
+        let transcript = programmed(merging.transcript(secrets.iter().map(|s| &s.proof)), oracle);
+        let openings = Openings::from([(Segment::Input, Opening(salt))]);
+        let rest = merging.prove(secrets, &trace, &openings, rng, transcript);
+        [commitment.0, rest.expect("they satisfy the verdict")].concat()
+    }
+
+    /// The verifier's last step, given what it knows of the chunks.
+    pub(crate) fn check_merge(
+        digests: &[[u8; 64]],
+        totals: &[Point],
+        verdict: &RelationSystem,
+        merge: &[u8],
+        oracle: Option<&Oracle>,
+    ) -> Result<Inventory, Refused> {
+        let mut merging = Merging::new(&[7; 32], verdict, totals.len())?;
+        let (commitment, rest) = merging.split(merge)?;
+        merging.commit(commitment);
+        let transcript = programmed(merging.transcript(digests.iter()), oracle);
+        merging.verify(rest, totals, transcript)
     }
 }

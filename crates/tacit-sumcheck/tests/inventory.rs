@@ -5,15 +5,16 @@ mod common;
 
 use std::collections::{BTreeMap, HashMap};
 
-use common::{prove, statement};
+use common::chunks::{BINDING, CHUNKS, SAMPLES};
+use common::{chunks, prove, statement};
 use halo2curves::ff::PrimeField as _;
 use halo2curves::grumpkin::Fr;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_relations::testing::random::{Extra, perceptron, system};
 use tacit_relations::testing::{Case, by_hand};
-use tacit_relations::{Segment, Silent, Statement};
-use tacit_sumcheck::{Message, SumcheckEngine};
+use tacit_relations::{RelationSystem, Segment, Silent, Statement};
+use tacit_sumcheck::{Inventory, Message, SumcheckEngine};
 
 /// Why a message may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -206,4 +207,82 @@ fn certificates_share_nothing() {
     // Nor with a proof about the same weights from the same source of randomness.
     assert_eq!(recognised(&statement, &[&a, &b, &proof]), None);
     assert_eq!(a.len(), b.len());
+}
+
+/// A merge as a proof is written: its points, the sums' rows first, before its field elements.
+fn framed(merge: &[u8], inventory: &Inventory) -> Vec<u8> {
+    let rows = inventory[0].1;
+    let (commitment, proof) = merge[..merge.len() - 64].split_at(rows);
+    let (point, response) = merge[merge.len() - 64..].split_at(32);
+    let (count, proof) = proof.split_first_chunk::<4>().unwrap();
+    let points = u32::from_le_bytes(*count) as usize;
+    let count = (points + rows / 32 + 1) as u32;
+    let (points, scalars) = proof.split_at(32 * points);
+    [&count.to_le_bytes(), commitment, points, point, scalars, response].concat()
+}
+
+/// Inventories of all chunks, then of the merge.
+fn inventories(claim: &chunks::Claim, verdict: &RelationSystem, merge: &[u8]) -> Vec<Inventory> {
+    let all = (CHUNKS * SAMPLES) as u64;
+    let mut verifier = SumcheckEngine.chunk_verifier(BINDING, CHUNKS as u32, all);
+    let chunk = |(statement, chunk, proof): &(Statement, _, Vec<u8>)| {
+        verifier.chunk(statement, chunk, proof, &Silent).unwrap()
+    };
+    let mut inventories: Vec<Inventory> = claim.chunks.iter().map(chunk).collect();
+    inventories.push(verifier.finish(verdict, merge, &Silent).unwrap());
+    inventories
+}
+
+#[test]
+fn every_byte_of_a_claim_in_chunks_is_classified() {
+    for totals in [1, 3, 70] {
+        let claim = chunks::claim(totals);
+        let verdict = chunks::verdict(30, &vec![(-1_000_000, 1_000_000); totals]);
+        let merges = [1, 2].map(|seed| {
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            SumcheckEngine.merge(&BINDING, &claim.secrets, &verdict, &mut rng, &Silent).unwrap()
+        });
+        let lists = merges.each_ref().map(|merge| inventories(&claim, &verdict, merge));
+        assert_eq!(lists[0], lists[1]);
+        for ((_, _, proof), inventory) in claim.chunks.iter().zip(&lists[0]) {
+            let bytes = account("chunk", inventory, proof);
+            assert_eq!(bytes[&Class::CommitmentToRandomness], 32 * 6);
+            assert_eq!(bytes[&Class::MaskedResponse], 32 * 9);
+        }
+        let framed = merges.each_ref().map(|merge| framed(merge, &lists[0][CHUNKS]));
+        let bytes = account("merge", &lists[0][CHUNKS], &framed[0]);
+        assert_eq!(framed[0].len(), merges[0].len());
+        // Those of the verdict's proof, and those of the link.
+        assert_eq!(bytes[&Class::CommitmentToRandomness], 32 * 7);
+        assert_eq!(bytes[&Class::MaskedResponse], 32 * 10);
+        // Chunks, merge and another merge of the same totals share nothing, with each other or with commitments.
+        let mut all: Vec<&[u8]> = claim.chunks.iter().map(|(_, _, proof)| proof.as_slice()).collect();
+        all.extend(framed.iter().map(Vec::as_slice));
+        for (statement, _, _) in &claim.chunks {
+            assert_eq!(recognised(statement, &all), None, "{totals}");
+        }
+    }
+}
+
+/// Chunks of other values, whose sums are others: the same bytes for the same things.
+#[test]
+fn totals_change_no_sizes() {
+    let verdict = chunks::verdict(40, &[(0, 1 << 38), (-(1 << 38), 1 << 38)]);
+    let mut lists = Vec::new();
+    for by in [0, 1] {
+        let (mut chunks, mut secrets) = (Vec::new(), Vec::new());
+        for index in 0..CHUNKS {
+            let (case, totals) = chunks::case(index as u64, 2);
+            let mut given = case.given.clone();
+            given.input[0].iter_mut().for_each(|value| *value = by * 31);
+            let case = Case::new("others", case.system.clone(), given);
+            let (statement, chunk, proof, secret) = chunks::prove_chunk(&case, index, totals, 4);
+            chunks.push((statement, chunk, proof));
+            secrets.push(secret);
+        }
+        let claim = chunks::Claim { chunks, secrets, sums: Vec::new() };
+        let merged = chunks::merge(&claim, &verdict).unwrap();
+        lists.push(inventories(&claim, &verdict, &merged));
+    }
+    assert_eq!(lists[0], lists[1]);
 }

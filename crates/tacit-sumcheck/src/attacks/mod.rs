@@ -6,6 +6,7 @@
 //! too early, the test says so by showing that it does succeed when the challenge is known in advance.
 
 mod columns;
+mod merges;
 mod messages;
 mod opening;
 mod points;

@@ -7,10 +7,12 @@
 //! * [`simulator`]: transcripts without a witness, which the production verifier accepts once a single
 //!   challenge is programmed.
 //! * [`clear`]: the protocol with some scalars sent in clear. What can be simulated above cannot be here.
+//! * [`merges`]: the same for claims in chunks, merge included.
 //! * [`attempts`]: masks are new for every attempt, even where the source of randomness is not.
 
 mod attempts;
 mod clear;
+mod merges;
 mod replay;
 mod simulator;
 
