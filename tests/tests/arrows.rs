@@ -40,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("tacit-onnx", &["tacit-model"]),
     ("tacit-data", &["tacit-model"]),
+    ("tacit-competition", &["tacit-model", "tacit-claim", "tacit-data", "tacit-core"]),
 ];
 
 #[test]
@@ -77,7 +78,7 @@ fn libraries_stay_where_they_belong() {
     only("indicatif", &["tacit-cli"]);
     only("directories", &["tacit-cli"]);
     only("tracing-subscriber", &["tacit-cli"]);
-    only("base64", &["tacit-claim"]);
+    only("base64", &["tacit-claim", "tacit-competition"]);
     let libraries = ALLOWED.iter().map(|(name, _)| *name);
     for name in libraries.filter(|name| !["tacit-onnx", "tacit-data"].contains(name)) {
         for library in ["tokio", "axum", "reqwest", "anyhow"] {

@@ -1,0 +1,125 @@
+//! 32 bytes with a meaning, as 64 hexadecimal digits in text and JSON; SHA-256 over parts that cannot run together.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of a domain and of parts, each behind its length (8 bytes, little-endian).
+pub(crate) fn domain_hash(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in std::iter::once(domain.as_bytes()).chain(parts.iter().copied()) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// The text is not 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected 64 hexadecimal digits in lower case")]
+pub struct NotHex;
+
+/// Exactly 64 digits in lower case: one spelling.
+fn decode(text: &str) -> Result<[u8; 32], NotHex> {
+    let mut bytes = [0; 32];
+    let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() != 64 || !text.bytes().all(is_digit) {
+        return Err(NotHex);
+    }
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| NotHex)?;
+    Ok(bytes)
+}
+
+macro_rules! bytes32 {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(pub [u8; 32]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotHex;
+
+            fn from_str(text: &str) -> Result<Self, NotHex> {
+                decode(text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NotHex;
+
+            fn try_from(text: String) -> Result<Self, NotHex> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(bytes: $name) -> Self {
+                bytes.to_string()
+            }
+        }
+    };
+}
+
+bytes32! {
+    /// SHA-256 of a competition's canonical bytes, the host's signature included.
+    CompetitionId
+}
+bytes32! {
+    /// Digest of a test set's canonical form, labels and groups included, whatever file it came from.
+    TestSetDigest
+}
+bytes32! {
+    /// Commitment to a test set that is still to come: SHA-256 over a domain, a salt and the [`TestSetDigest`].
+    SealedTestSet
+}
+bytes32! {
+    /// SHA-256 of a file's bytes.
+    FileDigest
+}
+bytes32! {
+    /// Hash of a node or of the root of an RFC 6962 tree.
+    TreeHash
+}
+
+impl FileDigest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_have_one_spelling() {
+        let id = CompetitionId([0xab; 32]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", "ab", &"AB".repeat(32), &"ab".repeat(33), &"é".repeat(32), &"zz".repeat(32)] {
+            assert_eq!(bad.parse::<CompetitionId>(), Err(NotHex), "{bad}");
+        }
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        assert_ne!(domain_hash("d", &[b"ab", b"c"]), domain_hash("d", &[b"a", b"bc"]));
+        assert_ne!(domain_hash("d", &[b""]), domain_hash("d", &[]));
+    }
+}
