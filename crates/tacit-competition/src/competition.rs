@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tacit_claim::{Card, Context, OwnerKey, OwnerPublicKey, OwnerSignature};
+use tacit_claim::{Card, ColumnName, Context, OwnerKey, OwnerPublicKey, OwnerSignature};
 use tacit_model::Schema;
 
 use crate::ids::{CompetitionId, SealedTestSet};
 use crate::json::{self, FormatError};
-use crate::text::{ColumnTitle, CompetitionName, MetricText, Origin};
+use crate::text::{CompetitionName, MetricText, Origin};
 
 /// Longest file that is read, in bytes.
 pub(crate) const MAX_COMPETITION: usize = 32 << 20;
@@ -25,9 +25,9 @@ pub struct Terms {
     /// What a record is. Cards must have the same features, decimals and classes; ranges may differ.
     pub schema: Schema,
     /// The column or array of the labels.
-    pub labels: ColumnTitle,
+    pub labels: ColumnName,
     /// Columns of the test set by which groups of records are told apart, all different.
-    pub groups: Vec<ColumnTitle>,
+    pub groups: Vec<ColumnName>,
     /// What submissions are ranked by.
     pub metric: MetricText,
     /// The test set that will be published.
@@ -38,9 +38,9 @@ pub struct Terms {
 #[serde(deny_unknown_fields)]
 struct CompetitionJson {
     format: String,
-    groups: Vec<ColumnTitle>,
+    groups: Vec<ColumnName>,
     host: OwnerPublicKey,
-    labels: ColumnTitle,
+    labels: ColumnName,
     metric: MetricText,
     name: CompetitionName,
     origin: Origin,
@@ -68,9 +68,6 @@ pub enum TermsError {
     /// Columns of the test set that are too many, or not told apart.
     #[error("the competition names a column of the test set twice, or more than {MAX_GROUPS} for groups")]
     Columns,
-    /// There is nothing to be right or wrong about.
-    #[error("the competition's schema names {0} classes; a competition needs at least two")]
-    Classes(usize),
 }
 
 impl Competition {
@@ -109,13 +106,10 @@ impl Competition {
             .verify(DOMAIN, &json::unsigned(&file), &signature)
             .map_err(|_| TermsError::Format(FormatError::Signature))?;
         let mut columns: Vec<&str> =
-            file.groups.iter().chain([&file.labels]).map(ColumnTitle::as_str).collect();
+            file.groups.iter().chain([&file.labels]).map(ColumnName::as_str).collect();
         columns.sort_unstable();
         if file.groups.len() > MAX_GROUPS || columns.windows(2).any(|w| w[0] == w[1]) {
             return Err(TermsError::Columns);
-        }
-        if file.schema.classes.len() < 2 {
-            return Err(TermsError::Classes(file.schema.classes.len()));
         }
         Ok(Self {
             id: CompetitionId(Sha256::digest(bytes).into()),

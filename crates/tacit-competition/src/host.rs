@@ -221,7 +221,7 @@ impl<'a> Session<'a> {
         let mut refused = Vec::new();
         for name in self.folder.list(REQUESTS)? {
             match read_request(self.folder, &name) {
-                Ok(registration) if self.ledger.knows(&registration) => {}
+                Ok(registration) if self.ledger.took(&registration) => {}
                 Ok(registration) => match self.push(Event::Registration(registration)) {
                     Ok(()) => {}
                     Err(CompetitionError::Refused(reason)) => {

@@ -96,6 +96,12 @@ bytes32! {
     TreeHash
 }
 
+impl From<tacit_model::DatasetDigest> for TestSetDigest {
+    fn from(digest: tacit_model::DatasetDigest) -> Self {
+        Self(digest.0)
+    }
+}
+
 impl FileDigest {
     /// The digest of these bytes.
     #[must_use]

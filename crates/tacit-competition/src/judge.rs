@@ -2,49 +2,38 @@
 
 use std::path::Path;
 
-use tacit_claim::{Bundle, Card, CardPoints, Context};
+use tacit_claim::{Bundle, Card, CardPoints, Context, Fraction};
 
 use crate::competition::Competition;
 use crate::ids::TestSetDigest;
 
-/// A share of the test set's records, and the claim that it is from.
+/// What a proof shows: a bound on the competition's metric, and the claim that it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Score {
-    reached: u64,
-    samples: u64,
-    sentence: String,
+    /// The proved bound in the terms of the claim, such as 342 of 360 records.
+    pub value: Fraction,
+    /// The claim.
+    pub sentence: String,
 }
 
-impl Score {
-    /// At least `reached` of `samples`, as the verified claim says in `sentence`. `None` for more than all and for
-    /// nothing out of nothing.
-    #[must_use]
-    pub fn new(reached: u64, samples: u64, sentence: String) -> Option<Self> {
-        (samples > 0 && reached <= samples).then_some(Self { reached, samples, sentence })
-    }
+/// Which of two scores is the better one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// The larger: shares of what is right.
+    Larger,
+    /// The smaller: errors, shares of what is wrong.
+    Smaller,
+}
 
-    /// The proved threshold.
-    #[must_use]
-    pub const fn reached(&self) -> u64 {
-        self.reached
-    }
-
-    /// Records that it is out of.
-    #[must_use]
-    pub const fn samples(&self) -> u64 {
-        self.samples
-    }
-
-    /// The claim.
-    #[must_use]
-    pub fn sentence(&self) -> &str {
-        &self.sentence
-    }
-
-    /// The larger share is the greater.
-    pub(crate) fn compare(&self, other: &Self) -> std::cmp::Ordering {
-        let cross = |a: u64, b: u64| u128::from(a) * u128::from(b);
-        cross(self.reached, other.samples).cmp(&cross(other.reached, self.samples))
+impl Better {
+    /// `Less` where `a` is better than `b`.
+    pub(crate) fn compare(self, a: &Score, b: &Score) -> std::cmp::Ordering {
+        let cross = |a: Fraction, b: Fraction| u128::from(a.numerator()) * u128::from(b.denominator());
+        let by_size = cross(a.value, b.value).cmp(&cross(b.value, a.value));
+        match self {
+            Self::Larger => by_size.reverse(),
+            Self::Smaller => by_size,
+        }
     }
 }
 
@@ -74,6 +63,11 @@ pub trait Judge {
     /// # Errors
     /// What is wrong with the file.
     fn test_set_digest(&self, competition: &Competition, data: &Path) -> Result<TestSetDigest, String>;
+
+    /// Whether larger or smaller values of the competition's metric are better.
+    fn better(&self, _competition: &Competition) -> Better {
+        Better::Larger
+    }
 
     /// Verifies a submission. An implementation must check that the claim is of the competition's metric and nothing
     /// else, that it names the test set's digest and is about all of its records, and that the proof holds.

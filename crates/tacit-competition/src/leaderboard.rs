@@ -87,7 +87,8 @@ impl Folder {
             }
         }
         // Stable: equal scores stay in the order of the log.
-        standings.sort_by(|a, b| b.score.compare(&a.score));
+        let better = judge.better(&competition);
+        standings.sort_by(|a, b| better.compare(&a.score, &b.score));
         standings.iter_mut().zip(1..).for_each(|(standing, rank)| standing.rank = rank);
         for name in self.list(SUBMISSIONS)? {
             let reason = match name.parse::<CardId>() {
@@ -131,10 +132,11 @@ impl Scene<'_> {
             return Ok(None);
         }
         let context = self.competition.context(&self.competitor.owner);
+        let better = self.judge.better(self.competition);
         let mut best: Option<(Score, FileDigest)> = None;
         for name in names {
             match self.score(&folder, &name, &context, data) {
-                Ok((score, _)) if best.as_ref().is_some_and(|(b, _)| score.compare(b).is_le()) => {}
+                Ok((score, _)) if best.as_ref().is_some_and(|(b, _)| better.compare(&score, b).is_ge()) => {}
                 Ok(better) => best = Some(better),
                 Err(reason) => refused.push(Refused { file: shown_name(&folder, &name), reason }),
             }

@@ -1,6 +1,6 @@
 //! The rules: which registrations count, replayed from the log by host and verifier alike.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tacit_claim::{Bundle, Card, CardId, CardPoints, OwnerPublicKey};
 
@@ -8,6 +8,7 @@ use crate::competition::Competition;
 use crate::entry::{Entry, Event, Publication, Registration};
 use crate::error::Reason;
 use crate::folder::Folder;
+use crate::ids::FileDigest;
 use crate::text::DisplayName;
 
 /// Longest `card.json` that is read, in bytes.
@@ -40,6 +41,7 @@ pub struct Registered {
 pub(crate) struct Ledger {
     registered: Vec<Registered>,
     cards: HashMap<CardId, u64>,
+    taken: HashSet<FileDigest>,
     /// By the first registration that each owner signed, whether or not it counts.
     owners: HashMap<[u8; 32], u64>,
     publication: Option<(u64, Publication)>,
@@ -61,10 +63,9 @@ impl Ledger {
         self.publication.as_ref()
     }
 
-    /// Whether a registration of this card by this owner is in the log.
-    pub(crate) fn knows(&self, registration: &Registration) -> bool {
-        self.cards.contains_key(&registration.card())
-            && self.owners.contains_key(&registration.owner().to_bytes())
+    /// Whether this very request was taken into the log, in time or late.
+    pub(crate) fn took(&self, registration: &Registration) -> bool {
+        self.taken.contains(&FileDigest::of(&registration.to_json()))
     }
 
     /// Takes the next entry of the log. One that does not count is passed over, with the reason.
@@ -87,6 +88,7 @@ impl Ledger {
                 }
                 checked?;
                 self.cards.insert(registration.card(), entry.index());
+                self.taken.insert(FileDigest::of(&registration.to_json()));
                 if let Some((published, _)) = &self.publication {
                     return Err(Reason::Late(*published));
                 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use tacit_claim::{CardName, TextError as PlainTextError};
+use tacit_claim::{CardName, Context, TextError as PlainTextError};
 
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum TextError {
     )]
     Origin,
     /// A metric of another form.
-    #[error("a metric is 1 to 128 visible characters of ASCII, with single spaces between words")]
+    #[error("a metric is the name of one, such as `accuracy`, without blanks around")]
     Metric,
 }
 
@@ -33,8 +33,8 @@ fn origin(text: &str) -> Result<(), TextError> {
 }
 
 fn metric(text: &str) -> Result<(), TextError> {
-    let is_word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_graphic());
-    if text.len() <= 128 && text.split(' ').all(is_word) { Ok(()) } else { Err(TextError::Metric) }
+    Context::new(text)?;
+    if !text.is_empty() && text.trim() == text { Ok(()) } else { Err(TextError::Metric) }
 }
 
 macro_rules! text {
@@ -102,17 +102,13 @@ text! {
     DisplayName, plain
 }
 text! {
-    /// Name of a column or array of the test set, under the same rules.
-    ColumnTitle, plain
-}
-text! {
     /// The host's name for its log, a URL without a scheme; nothing need answer there. See
     /// [tlog-checkpoint](https://c2sp.org/tlog-checkpoint).
     Origin, origin
 }
 text! {
-    /// What submissions are ranked by, as a requirement is written without its bound, such as `accuracy`. Its meaning
-    /// is the judge's.
+    /// What submissions are ranked by, as a requirement is written without its bound: `accuracy`, `recall[malignant]`.
+    /// Its meaning is the judge's. 1 to 1024 bytes, no control characters, no blanks around.
     MetricText, metric
 }
 
@@ -135,9 +131,9 @@ mod tests {
         for bad in ["", "a b", "a+b", "é", "a\n", "a\u{2003}", &"x".repeat(129)] {
             assert_eq!(Origin::new(bad), Err(TextError::Origin), "{bad:?}");
         }
-        assert!(MetricText::new("recall:malignant where site=a").is_ok());
-        for bad in ["", " ", "a  b", "a ", "é", "a\tb"] {
-            assert_eq!(MetricText::new(bad), Err(TextError::Metric), "{bad:?}");
+        assert!(MetricText::new("recall[bösartig]").is_ok());
+        for bad in ["", " ", "a ", "a\tb", "\u{2003}a"] {
+            assert!(MetricText::new(bad).is_err(), "{bad:?}");
         }
         assert_eq!(serde_json::from_str::<Origin>("\"a+b\"").ok(), None);
     }
