@@ -151,8 +151,8 @@ impl Competition {
         &self.host
     }
 
-    /// The log's name in its signed heads: the host's origin and the competition's id, so that a host who opens two
-    /// competitions under one origin signs no two trees under one name.
+    /// The log's name in its signed heads: the host's origin and the competition's id, so that a host who
+    /// opens two competitions under one origin signs no two trees under one name.
     #[must_use]
     pub fn log_name(&self) -> String {
         format!("{}/{}", self.terms.origin, self.id)
@@ -165,8 +165,8 @@ impl Competition {
             .expect("plain and short")
     }
 
-    /// Whether the card answers for this competition's records: the same features, in the same decimals, and the same
-    /// classes. The ranges that a card declares are no part of a test set.
+    /// Whether the card answers for this competition's records: the same features, in the same decimals, and
+    /// the same classes. The ranges that a card declares are no part of a test set.
     #[must_use]
     pub fn is_for(&self, card: &Card) -> bool {
         let features = |s: &Schema| -> Vec<(String, u8)> {

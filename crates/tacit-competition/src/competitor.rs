@@ -30,12 +30,13 @@ fn submission_name(card: CardId, digest: FileDigest) -> String {
 }
 
 impl Folder {
-    /// Asks to compete with `card`: copies the card, and the points beside it where it has some, and writes a signed
-    /// request. The host's next [`Folder::accept`] takes it into the log; [`crate::Log::receipts`] shows that.
+    /// Asks to compete with `card`: copies the card, and the points beside it where it has some, and writes a
+    /// signed request. The host's next [`Folder::accept`] takes it into the log; [`crate::Log::receipts`]
+    /// shows that.
     ///
     /// # Errors
-    /// [`CompetitionError::Refused`] for what the host would refuse: somebody else's card, a card for other records,
-    /// a card or an owner that is registered.
+    /// [`CompetitionError::Refused`] for what the host would refuse: somebody else's card, a card for other
+    /// records, a card or an owner that is registered.
     pub fn request(
         &self,
         card: &Card,
@@ -68,7 +69,8 @@ impl Folder {
     /// Submits a proof file: checks what can be checked without verifying it, and puts it in its place.
     ///
     /// # Errors
-    /// [`CompetitionError::NotPublished`], and [`CompetitionError::Refused`] for a proof that could not count.
+    /// [`CompetitionError::NotPublished`], and [`CompetitionError::Refused`] for a proof that could not
+    /// count.
     pub fn submit(&self, proof: &[u8], known: &Known) -> Result<Submitted, CompetitionError> {
         let log = self.log(known)?;
         let competition = log.competition();

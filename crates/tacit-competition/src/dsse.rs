@@ -1,4 +1,5 @@
-//! [DSSE](https://github.com/secure-systems-lab/dsse) envelopes, version 1.0: bytes of a type with signatures over both.
+//! [DSSE](https://github.com/secure-systems-lab/dsse) envelopes, version 1.0: bytes of a type with signatures
+//! over both.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -61,7 +62,8 @@ fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The bytes of an envelope with one signature, in canonical JSON. The key's fingerprint is the hint which it is.
+/// The bytes of an envelope with one signature, in canonical JSON. The key's fingerprint is the hint which it
+/// is.
 pub(crate) fn seal(payload_type: &str, payload: &[u8], key: &OwnerKey) -> Vec<u8> {
     let signature = key
         .sign_foreign(ForeignFormat::Dsse, &pae(payload_type, payload))
@@ -84,8 +86,8 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// Reads an envelope as anybody may write it: JSON in any spelling, standard or URL-safe base64, more signatures
-    /// than ours.
+    /// Reads an envelope as anybody may write it: JSON in any spelling, standard or URL-safe base64, more
+    /// signatures than ours.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         if bytes.len() > MAX_ENVELOPE {
             return Err(EnvelopeError::TooLarge { actual: bytes.len() });
@@ -108,7 +110,8 @@ impl Envelope {
         &self.payload
     }
 
-    /// The payload, once a signature of `key` over it and its type was found. Key ids are hints and not looked at.
+    /// The payload, once a signature of `key` over it and its type was found. Key ids are hints and not
+    /// looked at.
     pub(crate) fn open(self, payload_type: &str, key: &OwnerPublicKey) -> Result<Vec<u8>, EnvelopeError> {
         let signed = pae(&self.payload_type, &self.payload);
         let is_by_key = |signature: &Vec<u8>| {

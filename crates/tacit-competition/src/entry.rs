@@ -19,8 +19,8 @@ const DOMAIN: &str = "tacit/competition/registration/1";
 format_tag!(RegistrationTag, Registration::FORMAT);
 format_tag!(EntryTag, Entry::FORMAT);
 
-/// A competitor's wish to compete with a card, signed with the key that signed the card: nobody can register a card
-/// that is somebody else's, and no request can be used for another competition, card or name.
+/// A competitor's wish to compete with a card, signed with the key that signed the card: nobody can register
+/// a card that is somebody else's, and no request can be used for another competition, card or name.
 ///
 /// Read from a file it is what somebody wrote; [`Registration::verify`] checks the signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,7 +166,7 @@ pub enum Event {
     /// The competition was opened: always entry 0, so that every head of the log binds the competition.
     Opening,
     /// A card was registered.
-    Registration(Registration),
+    Registration(Box<Registration>),
     /// The test set was published.
     Publication(Publication),
 }

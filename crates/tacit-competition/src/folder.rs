@@ -29,8 +29,8 @@ impl Folder {
         &self.0
     }
 
-    /// The path of a file by its name in the folder, with `/` between parts. Refuses links and whatever else is
-    /// neither a folder on the way nor a regular file at its end: a link could lead out of the folder.
+    /// The path of a file by its name in the folder, with `/` between parts. Refuses links and whatever else
+    /// is neither a folder on the way nor a regular file at its end: a link could lead out of the folder.
     pub(crate) fn checked(&self, name: &str) -> Result<PathBuf, CompetitionError> {
         let mut path = self.0.clone();
         let mut parts = name.split('/').peekable();
@@ -74,8 +74,8 @@ impl Folder {
         Ok(files::write(&self.checked(name)?, bytes, Access::Public, false)?)
     }
 
-    /// The names in a sub-folder, sorted; names that are no text are shown as well as they can be. None where there
-    /// is no such folder.
+    /// The names in a sub-folder, sorted; names that are no text are shown as well as they can be. None where
+    /// there is no such folder.
     pub(crate) fn list(&self, name: &str) -> Result<Vec<String>, CompetitionError> {
         let path = self.0.join(name);
         match path.symlink_metadata() {

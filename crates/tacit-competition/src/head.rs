@@ -9,7 +9,8 @@
 //! — example.org/cup/<competition id> <key id and Ed25519 signature in base64>
 //! ```
 //!
-//! Notes may carry the signatures of others beside the host's, such as witnesses'; they are kept and not looked at.
+//! Notes may carry the signatures of others beside the host's, such as witnesses'; they are kept and not
+//! looked at.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

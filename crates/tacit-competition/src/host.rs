@@ -54,8 +54,8 @@ pub struct Published {
 }
 
 impl Folder {
-    /// Opens a competition: writes `competition.json`, the log's first entry and its first signed head. After an
-    /// interruption the same call completes what is missing.
+    /// Opens a competition: writes `competition.json`, the log's first entry and its first signed head. After
+    /// an interruption the same call completes what is missing.
     ///
     /// # Errors
     /// [`CompetitionError::Differs`] where another competition is there.
@@ -70,9 +70,9 @@ impl Folder {
         Ok(competition)
     }
 
-    /// Takes the pending requests into the log, in the order of their files' names, and signs its new head. Requests
-    /// that cannot count are refused, each with its reason, and keep nobody else waiting. After the publication
-    /// requests are still logged, visibly late.
+    /// Takes the pending requests into the log, in the order of their files' names, and signs its new head.
+    /// Requests that cannot count are refused, each with its reason, and keep nobody else waiting. After the
+    /// publication requests are still logged, visibly late.
     ///
     /// # Errors
     /// [`CompetitionError`]; a folder that was tampered with is not signed.
@@ -160,8 +160,8 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Reads the log, and takes up entries that an interrupted run wrote and did not sign: each must be one that
-    /// would be written now.
+    /// Reads the log, and takes up entries that an interrupted run wrote and did not sign: each must be one
+    /// that would be written now.
     fn begin(folder: &'a Folder, host: &'a OwnerKey, known: &Known) -> Result<Self, CompetitionError> {
         let log = folder.log(known)?;
         let competition = log.competition();
@@ -222,7 +222,7 @@ impl<'a> Session<'a> {
         for name in self.folder.list(REQUESTS)? {
             match read_request(self.folder, &name) {
                 Ok(registration) if self.ledger.took(&registration) => {}
-                Ok(registration) => match self.push(Event::Registration(registration)) {
+                Ok(registration) => match self.push(Event::Registration(Box::new(registration))) {
                     Ok(()) => {}
                     Err(CompetitionError::Refused(reason)) => {
                         refused.push(Refused { file: shown_name(REQUESTS, &name), reason });

@@ -1,4 +1,5 @@
-//! 32 bytes with a meaning, as 64 hexadecimal digits in text and JSON; SHA-256 over parts that cannot run together.
+//! 32 bytes with a meaning, as 64 hexadecimal digits in text and JSON; SHA-256 over parts that cannot run
+//! together.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,7 +85,8 @@ bytes32! {
     TestSetDigest
 }
 bytes32! {
-    /// Commitment to a test set that is still to come: SHA-256 over a domain, a salt and the [`TestSetDigest`].
+    /// Commitment to a test set that is still to come: SHA-256 over a domain, a salt and the
+    /// [`TestSetDigest`].
     SealedTestSet
 }
 bytes32! {

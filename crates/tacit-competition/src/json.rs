@@ -1,4 +1,5 @@
-//! Canonical JSON (RFC 8785), read strictly: one spelling per value, a format name with its version, a size limit.
+//! Canonical JSON (RFC 8785), read strictly: one spelling per value, a format name with its version, a size
+//! limit.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -100,7 +101,7 @@ macro_rules! format_tag {
                 if found == $format {
                     Ok(Self)
                 } else {
-                    Err(serde::de::Error::custom(concat!("another format than this build reads")))
+                    Err(serde::de::Error::custom("another format than this build reads"))
                 }
             }
         }

@@ -37,7 +37,8 @@ impl Better {
     }
 }
 
-/// A submission that is about a registered card, for this competition and its submitter; its proof is not verified.
+/// A submission that is about a registered card, for this competition and its submitter; its proof is not
+/// verified.
 #[derive(Debug, Clone, Copy)]
 pub struct Submission<'a> {
     /// The competition, with schema, metric and columns of the test set.
@@ -69,8 +70,9 @@ pub trait Judge {
         Better::Larger
     }
 
-    /// Verifies a submission. An implementation must check that the claim is of the competition's metric and nothing
-    /// else, that it names the test set's digest and is about all of its records, and that the proof holds.
+    /// Verifies a submission. An implementation must check that the claim is of the competition's metric and
+    /// nothing else, that it names the test set's digest and is about all of its records, and that the proof
+    /// holds.
     ///
     /// # Errors
     /// Why the submission counts for nothing.

@@ -52,8 +52,8 @@ impl Folder {
     /// Recomputes the leaderboard from the folder and from what the caller knows, trusting nobody.
     ///
     /// # Errors
-    /// [`CompetitionError`] where nothing can be said: the log was rewritten, the test set is not the one that was
-    /// sealed, a file is missing. What is wrong with single registrations and submissions is in
+    /// [`CompetitionError`] where nothing can be said: the log was rewritten, the test set is not the one
+    /// that was sealed, a file is missing. What is wrong with single registrations and submissions is in
     /// [`Leaderboard::refused`].
     pub fn leaderboard(&self, judge: &dyn Judge, known: &Known) -> Result<Leaderboard, CompetitionError> {
         let log = self.log(known)?;
@@ -120,7 +120,8 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// The best score among the competitor's submissions, and the proof of it. Of equal ones, the first by name.
+    /// The best score among the competitor's submissions, and the proof of it. Of equal ones, the first by
+    /// name.
     fn best(
         &self,
         data: Option<(&Path, TestSetDigest)>,

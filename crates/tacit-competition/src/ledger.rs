@@ -81,8 +81,8 @@ impl Ledger {
             Event::Opening => Ok(()),
             Event::Registration(registration) => {
                 let checked = self.check(folder, competition, registration);
-                // The first registration that an owner signed is the only one, so that a card that went missing
-                // since makes no room for another.
+                // The first registration that an owner signed is the only one, so that a card that went
+                // missing since makes no room for another.
                 if registration.competition() == competition.id() && registration.verify().is_ok() {
                     self.owners.entry(registration.owner().to_bytes()).or_insert(entry.index());
                 }
@@ -192,8 +192,8 @@ pub(crate) fn load_card(folder: &Folder, id: CardId) -> Result<(Card, Option<Car
     Ok((card, points))
 }
 
-/// What can be said of a proof without verifying it: it is about the registered card, for this competition and this
-/// submitter.
+/// What can be said of a proof without verifying it: it is about the registered card, for this competition
+/// and this submitter.
 pub(crate) fn check_bundle(
     competition: &Competition,
     registered: &Registered,

@@ -1,9 +1,9 @@
-//! Competitions over a plain folder (a git repository, a bucket, a disk), with nobody to trust but the arithmetic; and
-//! signed verdicts of verifiers.
+//! Competitions over a plain folder (a git repository, a bucket, a disk), with nobody to trust but the
+//! arithmetic; and signed verdicts of verifiers.
 //!
 //! ```text
-//! competition.json             what the host announces, signed: schema, metric, sealed test set. Its SHA-256 is the id
-//! log/00000000.json …          the entries, one canonical file each: the opening, registrations, the publication
+//! competition.json             what the host announces, signed; its SHA-256 is the id
+//! log/00000000.json …          opening, registrations, publication, one canonical file each
 //! heads/00000001 …             signed heads of the log, one for each size at which the host signed
 //! cards/<card id>/card.json    the cards, and card.points beside those that need it
 //! requests/<sha256>.json       signed requests of competitors
@@ -11,17 +11,18 @@
 //! submissions/<card id>/<sha256>.proof
 //! ```
 //!
-//! Receipts are files that competitors keep outside. The host's seal of the test set is a secret until publication.
-//! No file is ever replaced; whatever strangers write to the folder is read with care.
+//! Receipts are files that competitors keep outside. The host's seal of the test set is a secret until
+//! publication. No file is ever replaced; whatever strangers write to the folder is read with care.
 //!
-//! The order of things is what a proof cannot show by itself: an accuracy proof says nothing of how a model was
-//! trained. So the host [opens](Folder::open) a competition with the test set [sealed](Seal); competitors
-//! [register](Folder::request) cards, one each, and the host [accepts](Folder::accept) them into a log; then the host
-//! [publishes](Folder::publish) the test set, as an entry of the same log; competitors [submit](Folder::submit) proofs
-//! about the cards that were registered before; and anybody recomputes the [leaderboard](Folder::leaderboard).
+//! The order of things is what a proof cannot show by itself: an accuracy proof says nothing of how a model
+//! was trained. So the host [opens](Folder::open) a competition with the test set [sealed](Seal); competitors
+//! [register](Folder::request) cards, one each, and the host [accepts](Folder::accept) them into a log; then
+//! the host [publishes](Folder::publish) the test set, as an entry of the same log; competitors
+//! [submit](Folder::submit) proofs about the cards that were registered before; and anybody recomputes the
+//! [leaderboard](Folder::leaderboard).
 //!
-//! The log is a [Merkle tree](tree) as in RFC 6962 with [signed heads](Head) in the format of C2SP. Whoever holds a
-//! [receipt](Receipt) or an older head finds out a log that was rewritten since, by [`Known`].
+//! The log is a [Merkle tree](tree) as in RFC 6962 with [signed heads](Head) in the format of C2SP. Whoever
+//! holds a [receipt](Receipt) or an older head finds out a log that was rewritten since, by [`Known`].
 
 mod competition;
 mod competitor;

@@ -1,9 +1,9 @@
-//! The log as it stands in the folder, read whole and checked against every head that the host is known to have
-//! signed.
+//! The log as it stands in the folder, read whole and checked against every head that the host is known to
+//! have signed.
 //!
-//! An entry counts once a signed head counts it. The host writes entries first and the head after them, both under
-//! names that were free: whatever was interrupted is either not there, or an entry that no head counts and that the
-//! host's next run signs, if it is one that the host would write.
+//! An entry counts once a signed head counts it. The host writes entries first and the head after them, both
+//! under names that were free: whatever was interrupted is either not there, or an entry that no head counts
+//! and that the host's next run signs, if it is one that the host would write.
 
 use std::collections::BTreeMap;
 
@@ -66,12 +66,12 @@ impl Folder {
         }
     }
 
-    /// Reads the log and checks it: every signed head in the folder, in `known` receipts and `known` heads is one of
-    /// this very log, and every entry up to the last head is there and well-formed.
+    /// Reads the log and checks it: every signed head in the folder, in `known` receipts and `known` heads is
+    /// one of this very log, and every entry up to the last head is there and well-formed.
     ///
     /// # Errors
-    /// [`CompetitionError::Rewritten`] and [`CompetitionError::Shortened`] are evidence against the host or whoever
-    /// writes to the folder.
+    /// [`CompetitionError::Rewritten`] and [`CompetitionError::Shortened`] are evidence against the host or
+    /// whoever writes to the folder.
     pub fn log(&self, known: &Known) -> Result<Log, CompetitionError> {
         let competition = self.competition(known.competition)?;
         let heads = self.heads(&competition)?;
@@ -205,8 +205,8 @@ impl Log {
         entries.filter_map(|e| Receipt::new(e, &self.tree, &self.head)).collect()
     }
 
-    /// Appends entries, first those whose files are there without a head: the files of the others, then a head that
-    /// counts all, signed by the host.
+    /// Appends entries, first those whose files are there without a head: the files of the others, then a
+    /// head that counts all, signed by the host.
     pub(crate) fn append(
         &mut self,
         folder: &Folder,

@@ -16,9 +16,9 @@ const MAX_FILE: usize = 2 * MAX_ENTRY + 6 * MAX_NOTE + 70 * MAX_PROOF;
 
 format_tag!(ReceiptTag, Receipt::FORMAT);
 
-/// A registration, the signed head of a log that holds it, and the proof that it does. The host cannot take the card
-/// out of the log, nor move it behind the publication, without two signed heads that contradict one another: this one
-/// and the later.
+/// A registration, the signed head of a log that holds it, and the proof that it does. The host cannot take
+/// the card out of the log, nor move it behind the publication, without two signed heads that contradict one
+/// another: this one and the later.
 ///
 /// Read from a file it is what somebody wrote; [`Receipt::verify`] checks it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,8 +54,8 @@ impl Receipt {
     /// Format name and version of a receipt's file.
     pub const FORMAT: &'static str = "tacit.competition-receipt/1";
 
-    /// The receipt of `entry` in a tree that `head` signs. `None` where the tree is not that of the head or does not
-    /// hold the entry.
+    /// The receipt of `entry` in a tree that `head` signs. `None` where the tree is not that of the head or
+    /// does not hold the entry.
     #[must_use]
     pub fn new(entry: &Entry, tree: &Tree, head: &Head) -> Option<Self> {
         let inclusion = tree.prove_inclusion(entry.index())?;
@@ -86,15 +86,16 @@ impl Receipt {
 
     /// What was registered.
     #[must_use]
-    pub const fn registration(&self) -> Option<&Registration> {
+    pub fn registration(&self) -> Option<&Registration> {
         match self.entry.event() {
             Event::Registration(registration) => Some(registration),
             _ => None,
         }
     }
 
-    /// Checks that the host of `competition` signed a head of a log with this registration in its place. Whether the
-    /// log of today continues that one is for [`crate::Folder::log`] to say, which takes receipts.
+    /// Checks that the host of `competition` signed a head of a log with this registration in its place.
+    /// Whether the log of today continues that one is for [`crate::Folder::log`] to say, which takes
+    /// receipts.
     ///
     /// # Errors
     /// [`ReceiptError`].

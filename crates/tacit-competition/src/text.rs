@@ -97,8 +97,8 @@ text! {
     CompetitionName, plain
 }
 text! {
-    /// What a competitor wants to be called, under the same rules. Nobody vouches for it, and two may choose the
-    /// same: the owner's fingerprint stands beside it wherever it is shown.
+    /// What a competitor wants to be called, under the same rules. Nobody vouches for it, and two may choose
+    /// the same: the owner's fingerprint stands beside it wherever it is shown.
     DisplayName, plain
 }
 text! {
@@ -107,8 +107,9 @@ text! {
     Origin, origin
 }
 text! {
-    /// What submissions are ranked by, as a requirement is written without its bound: `accuracy`, `recall[malignant]`.
-    /// Its meaning is the judge's. 1 to 1024 bytes, no control characters, no blanks around.
+    /// What submissions are ranked by, as a requirement is written without its bound: `accuracy`,
+    /// `recall[malignant]`. Its meaning is the judge's. 1 to 1024 bytes, no control characters, no blanks
+    /// around.
     MetricText, metric
 }
 

@@ -1,8 +1,8 @@
 //! Signed verdicts: what a verifier found of a proof, for those who cannot verify it themselves and trust the
 //! verifier. An [in-toto Statement](https://in-toto.io/Statement/v1) in a DSSE envelope.
 //!
-//! The subject is the card by its SHA-256; the predicate says what was found, of which proof. A verdict is the
-//! verifier's word, as good as its key; the proof itself needs nobody's word.
+//! The subject is the card by its SHA-256; the predicate says what was found, of which proof. A verdict is
+//! the verifier's word, as good as its key; the proof itself needs nobody's word.
 
 use serde::{Deserialize, Serialize};
 use tacit_claim::{CardId, ClaimDigest, Context, EngineId, Fingerprint, OwnerKey, OwnerPublicKey};
@@ -150,8 +150,8 @@ impl SignedVerdict {
 
     /// Reads an envelope and checks that the expected verifier signed what is in it.
     ///
-    /// Where only a fingerprint is known, the key is taken from the statement, compared with the fingerprint, and then
-    /// used like one that was known.
+    /// Where only a fingerprint is known, the key is taken from the statement, compared with the fingerprint,
+    /// and then used like one that was known.
     ///
     /// # Errors
     /// [`VerdictError`].

@@ -1,4 +1,7 @@
-//! A whole competition over a folder, and those who cheat in it: competitors, the host, whoever writes to the folder.
+//! A whole competition over a folder, and those who cheat in it: competitors, the host, whoever writes to the
+//! folder.
+
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -322,7 +325,7 @@ fn one_card_per_owner_and_the_first_counts() {
     world.write(&format!("requests/{}.json", FileDigest::of(&bytes)), &bytes);
     let accepted = world.folder.accept(&host(), &nothing()).unwrap();
     assert_eq!(accepted.refused.iter().map(|r| &r.reason).collect::<Vec<_>>(), [&Reason::SameOwner(1)]);
-    world.append(Event::Registration(request));
+    world.append(Event::Registration(Box::new(request)));
     let board = world.rank().unwrap();
     assert_eq!(reasons(&board), [("log/00000002.json", &Reason::SameOwner(1))]);
     // Not even when the first card's file is gone.
@@ -355,10 +358,10 @@ fn a_card_is_registered_by_its_owner_alone_and_once() {
     // A host who logs the theft, and the same card twice: the true owner still counts.
     world.rewrite(vec![
         Event::Opening,
-        Event::Registration(stolen),
-        Event::Registration(honest.clone()),
-        Event::Registration(honest),
-        Event::Registration(elsewhere),
+        Event::Registration(Box::new(stolen)),
+        Event::Registration(Box::new(honest.clone())),
+        Event::Registration(Box::new(honest)),
+        Event::Registration(Box::new(elsewhere)),
     ]);
     let board = world.rank().unwrap();
     assert_eq!(board.unproved.iter().map(|r| r.entry).collect::<Vec<_>>(), [2]);
@@ -386,7 +389,8 @@ fn a_proof_counts_for_its_card_competition_and_submitter_alone() {
     }
     // Somebody else's proof under one's own card.
     let stolen = world.drop_proof(2, &world.proof(world.claim(1), "5/5"));
-    // A forged threshold, a proof of another test set, no proof at all, a file that is not what its name says.
+    // A forged threshold, a proof of another test set, no proof at all, a file that is not what its name
+    // says.
     world.submit(1, "9/8/7").unwrap();
     world.submit(1, "0/0").unwrap();
     let elsewhere = format!("5/5:{}", TestSetDigest([0; 32]));
@@ -621,7 +625,7 @@ fn an_interrupted_run_is_taken_up() {
     // What the host would not have written is not signed.
     let stolen = Registration::sign(world.competition.id(), card(1).id(), name("thief"), &owner(9));
     let wrong = Entry::new(world.competition.id(), 7, Event::Opening);
-    let theft = Entry::new(world.competition.id(), 4, Event::Registration(stolen));
+    let theft = Entry::new(world.competition.id(), 4, Event::Registration(Box::new(stolen)));
     for bytes in [theft.to_json(), wrong.to_json(), b"garbage".to_vec()] {
         world.write("log/00000004.json", &bytes);
         let refused = world.folder.accept(&host(), &nothing());
@@ -636,7 +640,7 @@ fn the_host_cannot_sign_nonsense_into_the_log() {
     world.rewrite(vec![Event::Opening, Event::Opening]);
     assert!(matches!(world.rank(), Err(CompetitionError::Entry { index: 1, .. })));
     let registration = Registration::sign(world.competition.id(), card(1).id(), name("me"), &owner(1));
-    world.rewrite(vec![Event::Registration(registration)]);
+    world.rewrite(vec![Event::Registration(Box::new(registration))]);
     assert!(matches!(world.rank(), Err(CompetitionError::Entry { index: 0, .. })));
     let sign = |files: Vec<Vec<u8>>| {
         fs::remove_dir_all(world.path("heads")).unwrap();
