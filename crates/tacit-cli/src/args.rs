@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tacit_claim::{CardId, CardName, CommitmentPin, Context, EngineId};
 
 const OVERVIEW: &str = "\
@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Prove(Prove),
     /// Verify a proof against a card
     Verify(Verify),
+    /// Test sets
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
     /// Say what a file holds and what it would reveal
     Inspect(Inspect),
     /// Setup parameters, for the halo2 engine only
@@ -210,17 +213,153 @@ pub(crate) struct InputFile {
 pub(crate) enum Prove {
     /// Prove what the model answers on a record
     Inference(Box<ProveInference>),
-    /// Prove how well the model does (not in this version)
-    #[command(hide = true)]
-    Accuracy(NotYet),
+    /// Prove how well the model does on a test set
+    Accuracy(Box<ProveAccuracy>),
+    /// Prove what the model predicts for every record of a test set
+    Predictions(Box<ProvePredictions>),
 }
 
-/// Arguments of what is not there yet.
+/// The committed model of a proof, what the proof is for and where it goes.
 #[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
-pub(crate) struct NotYet {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0.., action = ArgAction::Append)]
-    pub(crate) _rest: Vec<std::ffi::OsString>,
+pub(crate) struct Proving {
+    /// The quantised model
+    #[arg(long, value_name = "MODEL.tacit")]
+    pub(crate) model: PathBuf,
+    /// The card's opening; not needed where the card's weights are public
+    #[arg(long, value_name = "opening.secret", required_unless_present = "card")]
+    pub(crate) opening: Option<PathBuf>,
+    /// The card [default: card.json beside the opening]
+    #[arg(long, value_name = "card.json")]
+    pub(crate) card: Option<PathBuf>,
+    /// What the proof is made for: a request, a competition and competitor, a holder's key
+    #[arg(long, default_value = "", value_name = "STRING", hide_default_value = true)]
+    pub(crate) context: Context,
+    /// The engine, sumcheck or halo2 [default: sumcheck if the card was made for it, otherwise the one it was
+    /// made for]
+    #[arg(long)]
+    pub(crate) engine: Option<EngineId>,
+    /// Also say where the time went
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// The proof
+    #[arg(short, long, value_name = "PROOF")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// `tacit prove accuracy`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Prove how well the model of a card does on a test set, without showing the model, its predictions or by \
+        how much it passes.\n\n\
+        --at-least bounds the share of right answers: 342/360, 95%, 0.95, or `max` for what the model reaches, which \
+        publishes it. --claim adds conditions, and all of them are proved together:\n\
+        \u{20} recall[malignant] >= 0.9            and precision, specificity, f1, false_positive_rate, selection_rate\n\
+        \u{20} top[3] >= 99%, balanced_accuracy >= 0.9, accuracy <= 0.99\n\
+        \u{20} mean_absolute_error <= 2.5, mean_squared_error <= 9     for models that predict numbers\n\
+        \u{20} recall[malignant] >= 0.9 by site     in every group that the column tells apart\n\
+        \u{20} gap(recall[malignant]) <= 0.05 by site     between any two groups; also demographic_parity[class], \
+        equal_opportunity[class], equalised_odds[class]\n\n\
+        Values outside their declared range are clipped, and counted. A model that misses a bound is told so before any \
+        proving (exit code 1).",
+    after_help = "Examples:\n  tacit prove accuracy --model model.tacit --opening card/opening.secret \\\n      \
+        --data test.csv --labels diagnosis --at-least 95% -o accuracy.proof\n  \
+        tacit prove accuracy --model model.tacit --opening card/opening.secret \\\n      \
+        --data test.csv --labels diagnosis --at-least 0.9 \\\n      \
+        --claim 'recall[malignant] >= 0.9' --claim 'gap(recall[malignant]) <= 5% by site' -o fair.proof"
+)]
+pub(crate) struct ProveAccuracy {
+    #[command(flatten)]
+    pub(crate) proving: Proving,
+    /// The test set: CSV with a header, .npz or JSON
+    #[arg(long, value_name = "TEST")]
+    pub(crate) data: PathBuf,
+    /// Column or array of the test set that holds the labels
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) labels: String,
+    /// At least this share is right: a fraction such as 342/360, a percentage, a decimal, or max
+    #[arg(long, value_name = "SHARE", required_unless_present = "claim")]
+    pub(crate) at_least: Option<String>,
+    /// Another condition; may be repeated
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) claim: Vec<String>,
+    /// Column that tells groups apart, for conditions that name none
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) by: Option<String>,
+    /// State only a commitment to the test set, records and labels
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    pub(crate) hide: Vec<HiddenOfTest>,
+    /// State these in the claim (weights: the card must have been made with --public-weights)
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    pub(crate) reveal: Vec<RevealedOfTest>,
+}
+
+/// What of a test set's proof can be hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HiddenOfTest {
+    /// Records and labels: nobody but the prover has seen them
+    Data,
+}
+
+/// What of a test set's proof can be revealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RevealedOfTest {
+    /// The verifier recomputes the weights' commitment from the model file
+    Weights,
+}
+
+/// `tacit prove predictions`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Prove what the model of a card predicts for every record of a test set.\n\n\
+        The predictions become public, in the proof and in a CSV file beside it: whatever is computed from them (kappa, with \
+        --outputs also AUC or log-loss) is then ordinary arithmetic. With --outputs the model's output integers are public \
+        too; they tell more of the weights than classes do.",
+    after_help = "Example:\n  tacit prove predictions --model model.tacit --opening card/opening.secret \\\n      \
+        --data test.csv --predictions predictions.csv -o predictions.proof"
+)]
+pub(crate) struct ProvePredictions {
+    #[command(flatten)]
+    pub(crate) proving: Proving,
+    /// The test set: CSV with a header, .npy, .npz or JSON
+    #[arg(long, value_name = "TEST")]
+    pub(crate) data: PathBuf,
+    /// Also publish the outputs (logits), not the classes alone
+    #[arg(long)]
+    pub(crate) outputs: bool,
+    /// Write the predictions here as CSV
+    #[arg(long, value_name = "OUT.csv")]
+    pub(crate) predictions: Option<PathBuf>,
+    /// State these in the claim (weights: the card must have been made with --public-weights)
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    pub(crate) reveal: Vec<RevealedOfTest>,
+}
+
+/// `tacit dataset`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetCommand {
+    /// The canonical digest of a test set, which claims name
+    #[command(
+        long_about = "The canonical digest of a test set: over names and decimals of the features, the records in order, the \
+            labels and the columns that tell groups apart. It is the same for every file format and whatever the order of \
+            columns; claims and competitions name it.",
+        after_help = "Example:\n  tacit dataset digest test.csv --schema schema.json --labels diagnosis"
+    )]
+    Digest {
+        /// The test set: CSV with a header, .npy, .npz or JSON
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Names and decimals of the features, names of the classes
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+        /// Column or array that holds the labels
+        #[arg(long, value_name = "COLUMN")]
+        labels: Option<String>,
+        /// Column that tells groups apart; may be repeated
+        #[arg(long, value_name = "COLUMN")]
+        by: Vec<String>,
+    },
 }
 
 /// `tacit prove inference`
@@ -234,15 +373,8 @@ pub(crate) struct NotYet {
         --input-opening input.secret -o answer.proof"
 )]
 pub(crate) struct ProveInference {
-    /// The quantised model
-    #[arg(long, value_name = "MODEL.tacit")]
-    pub(crate) model: PathBuf,
-    /// The card's opening; not needed where the card's weights are public
-    #[arg(long, value_name = "opening.secret", required_unless_present = "card")]
-    pub(crate) opening: Option<PathBuf>,
-    /// The card [default: card.json beside the opening]
-    #[arg(long, value_name = "card.json")]
-    pub(crate) card: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) proving: Proving,
     /// Records: CSV with a header, .npy, .npz or JSON
     #[arg(
         long,
@@ -260,24 +392,9 @@ pub(crate) struct ProveInference {
     /// State these in the claim (weights: the card must have been made with --public-weights)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     pub(crate) reveal: Vec<Revealed>,
-    /// State only a commitment to these
+    /// State only a commitment to these; PROOF.answer.secret is what opens the answer
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     pub(crate) hide: Vec<Hidden>,
-    /// What the proof is made for: a request, a competition and competitor, a holder's key
-    #[arg(long, default_value = "", value_name = "STRING", hide_default_value = true)]
-    pub(crate) context: Context,
-    /// The engine, sumcheck or halo2 [default: sumcheck if the card was made for it, otherwise the one it was
-    /// made for]
-    #[arg(long)]
-    pub(crate) engine: Option<EngineId>,
-    /// Also say where the time went
-    #[arg(long)]
-    pub(crate) profile: bool,
-    /// The proof; with --hide output, PROOF.answer.secret is what opens the answer
-    #[arg(short, long, value_name = "PROOF")]
-    pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) force: Force,
 }
 
 /// What can be revealed.
@@ -304,7 +421,8 @@ pub(crate) enum Hidden {
         is one. Pin what you know with --expect-card, --expect-input and --context: a proof that holds says nothing about \
         whose card it is. The engine is the claim's. A sumcheck card's certificate is checked once and remembered; \
         card.points must lie beside the card unless the card is small enough to hold it.",
-    after_help = "Example:\n  tacit verify answer.proof --card card.json --context \"request 1\""
+    after_help = "Examples:\n  tacit verify answer.proof --card card.json --context \"request 1\"\n  \
+        tacit verify accuracy.proof --card card.json --data test.csv --labels diagnosis"
 )]
 pub(crate) struct Verify {
     /// The proof
@@ -316,6 +434,15 @@ pub(crate) struct Verify {
     /// The model file, where the weights are public
     #[arg(long, value_name = "MODEL.tacit")]
     pub(crate) model: Option<PathBuf>,
+    /// The test set, where the claim is about a public one
+    #[arg(long, value_name = "TEST")]
+    pub(crate) data: Option<PathBuf>,
+    /// Column or array of the test set that holds the labels [default: the one that the claim names]
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    pub(crate) labels: Option<String>,
+    /// The predictions must be those in this file
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) predictions: Option<PathBuf>,
     /// Refuse any other card (exit code 3)
     #[arg(long, value_name = "ID")]
     pub(crate) expect_card: Option<CardId>,

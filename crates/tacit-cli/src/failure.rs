@@ -21,7 +21,8 @@ pub(crate) struct Failure {
     pub(crate) advice: Option<String>,
     /// The exit code.
     pub(crate) code: u8,
-    /// Whether it is a verdict whatever the command: on a card whose certificate does not hold.
+    /// Whether it is a verdict whatever the command: on a card whose certificate does not hold, on a model that misses
+    /// what was to be proved of it.
     pub(crate) verdict: bool,
 }
 
@@ -53,7 +54,7 @@ impl From<CoreError> for Failure {
             CoreError::Io { source, .. } => io_advice(source),
             _ => None,
         });
-        let verdict = matches!(e, CoreError::Certificate(..));
+        let verdict = matches!(e, CoreError::Certificate(..) | CoreError::Missed(_));
         Self { message: e.to_string(), advice, code, verdict }
     }
 }

@@ -8,7 +8,9 @@ use tacit_claim::{
     WeightsOpening, sniff,
 };
 use tacit_core::files;
-use tacit_data::{OutOfRangePolicy, ReadOptions, Records, RowChoice, read_records};
+use tacit_data::{
+    OutOfRangePolicy, ReadOptions, Records, RowChoice, TestSetFile, read_dataset, read_records,
+};
 use tacit_model::{Model, Schema};
 use zeroize::Zeroizing;
 
@@ -154,6 +156,27 @@ pub(crate) fn record(
     records.rows.pop().ok_or_else(|| unusable(path, "holds no records"))
 }
 
+/// A test set, by a schema.
+pub(crate) fn test_set(
+    path: &Path,
+    schema: &Schema,
+    labels: Option<&str>,
+    groupings: &[&str],
+    report: &mut Report,
+) -> Result<TestSetFile, Failure> {
+    let test =
+        read_dataset(path, schema, labels, groupings).map_err(|e| not_data(path).unwrap_or(e.into()))?;
+    tell_of(&test.ignored_columns, test.rounded_cells, report);
+    report.set("clipped_cells", test.out_of_range_cells);
+    if test.out_of_range_cells > 0 {
+        report.note(format!(
+            "{} outside the declared ranges: clipped, for prover and verifier alike",
+            count(test.out_of_range_cells, "cell")
+        ));
+    }
+    Ok(test)
+}
+
 /// The failure of a file that is one of Tacit's own and was given as data.
 fn not_data(path: &Path) -> Option<Failure> {
     let found = sniff(&files::read(path, 32 << 20).ok()?);
@@ -170,19 +193,22 @@ fn not_data(path: &Path) -> Option<Failure> {
 
 /// Says what reading left out or changed.
 pub(crate) fn tell(records: &Records, report: &mut Report) {
-    report.set("ignored_columns", records.ignored_columns.clone());
-    report.set("rounded_cells", records.rounded_cells);
-    if !records.ignored_columns.is_empty() {
-        let names =
-            records.ignored_columns.iter().take(8).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-        let more = records.ignored_columns.len().saturating_sub(8);
+    tell_of(&records.ignored_columns, records.rounded_cells, report);
+}
+
+fn tell_of(ignored: &[String], rounded: usize, report: &mut Report) {
+    report.set("ignored_columns", ignored.to_vec());
+    report.set("rounded_cells", rounded);
+    if !ignored.is_empty() {
+        let names = ignored.iter().take(8).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        let more = ignored.len().saturating_sub(8);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        report.note(format!("ignored {}: {names}{more}", count(records.ignored_columns.len(), "column")));
+        report.note(format!("ignored {}: {names}{more}", count(ignored.len(), "column")));
     }
-    if records.rounded_cells > 0 {
+    if rounded > 0 {
         report.note(format!(
             "{} had more decimals than the schema and were rounded (half to even)",
-            count(records.rounded_cells, "cell")
+            count(rounded, "cell")
         ));
     }
 }

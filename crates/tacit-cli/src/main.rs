@@ -11,6 +11,7 @@ mod home;
 mod load;
 mod output;
 mod outputs;
+mod predictions;
 mod profile;
 mod progress;
 mod report;

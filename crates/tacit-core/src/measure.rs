@@ -56,7 +56,11 @@ pub(crate) fn miss(
         return Miss(format!("the model misses `{needed}`"));
     }
     let rate = |(part, whole): (u64, u64)| {
-        if whole == 0 { "none of none".to_owned() } else { format!("{part} of {whole} ({})", percent(part, whole)) }
+        if whole == 0 {
+            "none of none".to_owned()
+        } else {
+            format!("{part} of {whole} ({})", percent(part, whole))
+        }
     };
     let reached: Vec<String> = match grouping {
         None => vec![rate(sums[0])],

@@ -89,13 +89,8 @@ pub fn prove_inference(
     let (card, model) = (request.card, request.model);
     let seen = Seen { input: request.reveal_input, output: !request.hide_output };
     let system = lower(card.architecture(), seen)?;
-    let owned = Owned {
-        model,
-        card,
-        points: request.points,
-        opening: request.opening,
-        engine: request.engine,
-    };
+    let owned =
+        Owned { model, card, points: request.points, opening: request.opening, engine: request.engine };
     let (committed, weights_opening) = owned.ready(folder, &system, progress)?;
     let record = request.record.values();
     card.check_record(record)?;

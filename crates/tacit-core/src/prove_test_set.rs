@@ -193,15 +193,18 @@ fn resolve(
             let architecture = request.model.architecture();
             let width = answers.0.len() / request.data.samples();
             let right = answers.0.chunks_exact(width).zip(indices);
-            let right =
-                right.filter(|(row, y)| architecture.predicted_class(row) == Some(**y as usize)).count() as u64;
+            let right = right
+                .filter(|(row, y)| architecture.predicted_class(row) == Some(**y as usize))
+                .count() as u64;
             let bound = Fraction::new(right, samples).map_err(CoreError::Requirement)?;
             (vec![Requirement::accuracy_at_least(bound)], requirements)
         }
     };
     for requirement in more {
         let mut requirement = requirement.clone();
-        if requirement.scope == Scope::Overall && matches!(requirement.metric, Metric::Accuracy | Metric::Top(_)) {
+        if requirement.scope == Scope::Overall
+            && matches!(requirement.metric, Metric::Accuracy | Metric::Top(_))
+        {
             let count = match requirement.comparison {
                 tacit_claim::Comparison::AtLeast => requirement.bound.count_up(samples),
                 tacit_claim::Comparison::AtMost => requirement.bound.count_down(samples),

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use tacit_claim::{
-    AccuracyClaim, AnswersClaim, Card, Claim, ClaimKind, DataClaim, PredictionsClaim,
-};
+use tacit_claim::{AccuracyClaim, AnswersClaim, Card, Claim, ClaimKind, DataClaim, PredictionsClaim};
 use tacit_model::{Architecture, Dataset};
 use tacit_relations::{
-    Commitment, Lowered, RelationSystem, Segment, Statement, Tally, TestSet, TestSetClaim, lower_test_set, tally,
+    Commitment, Lowered, RelationSystem, Segment, Statement, Tally, TestSet, TestSetClaim, lower_test_set,
+    tally,
 };
 
 use crate::error::CoreError;
@@ -49,7 +48,12 @@ pub(crate) struct Part<'a> {
 
 impl<'a> Part<'a> {
     /// The claim about all records at once.
-    pub(crate) fn whole(card: &'a Card, samples: usize, hidden: bool, tally: &'a Tally) -> Result<Self, CoreError> {
+    pub(crate) fn whole(
+        card: &'a Card,
+        samples: usize,
+        hidden: bool,
+        tally: &'a Tally,
+    ) -> Result<Self, CoreError> {
         let test = TestSet { samples, hidden, claim: TestSetClaim::Tally(tally) };
         Self::new(card, test, 0..samples, Some(tally))
     }

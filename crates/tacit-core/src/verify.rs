@@ -143,7 +143,8 @@ fn check_public_weights(
 
 /// Checks that `answer` opens the commitment of a claim that hides its answer.
 fn check_answer(claim: &Claim, system: &RelationSystem, answer: &OutputOpening) -> Result<(), CoreError> {
-    let ClaimKind::Inference(Inference { output: OutputClaim::Hidden { commitment }, .. }) = &claim.kind else {
+    let ClaimKind::Inference(Inference { output: OutputClaim::Hidden { commitment }, .. }) = &claim.kind
+    else {
         return Err(CoreError::PublicAnswer);
     };
     let fits = system.segment(Segment::Output).all(|id| {

@@ -12,7 +12,7 @@ use tacit_claim::{
 };
 use tacit_core::{
     CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome, ProveInference, Proved, Record,
-    Silent, Verdict, commit, commit_input, prove_inference, statement, verify,
+    Silent, Supplied, Verdict, commit, commit_input, prove_inference, statement, verify,
 };
 use tacit_model::Model;
 use tacit_model::testing::{record, small_mlp};
@@ -111,7 +111,7 @@ impl Stage {
         points: Option<&CardPoints>,
         expected: &Expectations,
     ) -> Result<Verdict, CoreError> {
-        verify(&self.data, bundle, card, points, None, expected, &Silent)
+        verify(&self.data, bundle, card, Supplied { points, ..Supplied::default() }, expected, &Silent)
     }
 }
 
@@ -134,7 +134,14 @@ fn proves_every_visibility(engine: EngineId) {
         assert_eq!(proved.output_opening.is_some(), r.hide_output);
         let bundle = Bundle::from_bytes(&proved.bundle.to_bytes()).unwrap();
         let with = |model: &Model| {
-            verify(&s.data, &bundle, &s.card, s.points.as_ref(), Some(model), &trusting(), &Silent)
+            verify(
+                &s.data,
+                &bundle,
+                &s.card,
+                Supplied { points: s.points.as_ref(), model: Some(model), data: None },
+                &trusting(),
+                &Silent,
+            )
         };
         let verdict = with(&s.model).unwrap();
         assert_eq!(verdict.setup.is_some(), engine == EngineId::Halo2);
@@ -170,7 +177,7 @@ fn a_committed_record_keeps_its_commitment(engine: EngineId) {
     refused(s.verify(&proved.bundle, &expected), Outcome::DoesNotHold);
     // ... nor after the claim is rewritten to name it.
     let (mut claim, proof) = proved.bundle.into_parts();
-    let ClaimKind::Inference(inference) = &mut claim.kind;
+    let ClaimKind::Inference(inference) = &mut claim.kind else { panic!("an inference") };
     inference.input = InputClaim::Hidden { commitment: other };
     let lifted = Bundle::new(claim, proof).unwrap();
     refused(s.verify(&lifted, &expected), Outcome::DoesNotHold);
@@ -237,7 +244,7 @@ fn refuses_what_does_not_belong(engine: EngineId) {
     let lifted = Bundle::new(changed, proof.clone()).unwrap();
     let e = s.verify_with(&lifted, &other.card, other.points.as_ref(), &trusting());
     refused(e, Outcome::DoesNotHold);
-    let ClaimKind::Inference(mut inference) = claim.kind.clone();
+    let ClaimKind::Inference(mut inference) = claim.kind.clone() else { panic!("an inference") };
     let mut values = proved.output.clone();
     values[0] -= 1;
     inference.output = OutputClaim::Public { values };
@@ -336,7 +343,7 @@ fn an_imported_setup_is_accepted() {
     let other = tempfile::tempdir().unwrap();
     let only_dev = DataFolder::new(other.path());
     only_dev.srs().add_unsafe_dev(8).unwrap();
-    let e = verify(&only_dev, &proved.bundle, &s.card, None, None, &trusting(), &Silent);
+    let e = verify(&only_dev, &proved.bundle, &s.card, Supplied::default(), &trusting(), &Silent);
     refused(e, Outcome::DoesNotHold);
 
     // A proof under the development setup, for a verifier who has both: refused by policy, or accepted by
@@ -484,7 +491,7 @@ fn statements_are_rebuilt_from_claim_and_card() {
         let s = stage(engine, false);
         let x = record(s.model.architecture(), 4);
         let bundle = s.prove(&request(&s, Record::Fresh(x))).unwrap().bundle;
-        let rebuilt = statement(bundle.claim(), &s.card, s.points.as_ref()).unwrap();
+        let rebuilt = statement(bundle.claim(), &s.card, s.points.as_ref(), None).unwrap();
         assert_eq!(rebuilt.binding, bundle.claim().digest().0);
         rebuilt.validate().unwrap();
         if engine == EngineId::Sumcheck {

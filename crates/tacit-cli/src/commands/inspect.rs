@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tacit_claim::{
-    Bundle, Card, CardPoints, ClaimKind, EngineId, FileKind, Inference, InputClaim, OutputClaim,
-    WeightsClaim, sniff,
+    AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, ClaimKind, DataClaim, EngineId, FileKind,
+    Inference, InputClaim, OutputClaim, WeightsClaim, sniff,
 };
 use tacit_core::files;
 use tacit_core::srs::file::read_verifier;
@@ -252,7 +252,6 @@ fn card_points(report: &mut Report, bytes: &[u8], path: &Path) -> Result<(), Fai
 
 fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<(), Failure> {
     let claim = bundle.claim();
-    let ClaimKind::Inference(Inference { input, output, weights }) = &claim.kind;
     match card {
         Some(card) => {
             let sentence = claim.sentence(card).map_err(tacit_core::CoreError::from)?;
@@ -262,10 +261,50 @@ fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<()
         None => report.note("pass --card to read the claim as a sentence; `tacit verify` checks it"),
     }
     let mut revealed = vec!["which card, engine and context"];
-    report.field("claim", "inference");
+    let kind = match &claim.kind {
+        ClaimKind::Inference(_) => "inference",
+        ClaimKind::Accuracy(_) => "accuracy",
+        ClaimKind::Predictions(_) => "predictions",
+    };
+    report.field("claim", kind);
     report.field("about card", claim.card_id.to_string());
     report.field("engine", claim.engine.name());
     report.field("context", if claim.context.is_empty() { "none" } else { claim.context.as_str() });
+    match &claim.kind {
+        ClaimKind::Inference(inference) => tell_inference(report, inference, card, &mut revealed),
+        ClaimKind::Accuracy(accuracy) => tell_accuracy(report, accuracy, card, &mut revealed),
+        ClaimKind::Predictions(predictions) => {
+            report.field("test set", hex::encode(predictions.digest.0));
+            report.field("records", predictions.samples.to_string());
+            revealed.push(match &predictions.answers {
+                AnswersClaim::Classes { .. } => "the predicted class of every record",
+                AnswersClaim::Outputs { .. } => "the model's outputs for every record",
+            });
+        }
+    }
+    let weights_text = match claim.weights() {
+        WeightsClaim::Hidden => "hidden",
+        WeightsClaim::Revealed => "public: the verifier needs the model file",
+    };
+    report.field("weights", weights_text);
+    report.field("attested by", "nobody");
+    report.field("engine's proof", format!("{} bytes", bundle.proof().len()));
+    let Value::Object(fields) = bundle.to_json() else { return Ok(()) };
+    for (key, value) in fields {
+        report.json.insert(if key == "claim" { "claim_fields".to_owned() } else { key }, value);
+    }
+    let what = revealed.join(", ");
+    reveals(report, &what);
+    leaks(report, std::iter::once(claim.engine));
+    Ok(())
+}
+
+fn tell_inference(
+    report: &mut Report,
+    Inference { input, output, .. }: &Inference,
+    card: Option<&Card>,
+    revealed: &mut Vec<&'static str>,
+) {
     report.field(
         "record",
         match input {
@@ -286,21 +325,40 @@ fn proof(report: &mut Report, bundle: &Bundle, card: Option<&Card>) -> Result<()
             }
         },
     );
-    let weights_text = match weights {
-        WeightsClaim::Hidden => "hidden",
-        WeightsClaim::Revealed => "public: the verifier needs the model file",
-    };
-    report.field("weights", weights_text);
-    report.field("attested by", "nobody");
-    report.field("engine's proof", format!("{} bytes", bundle.proof().len()));
-    let Value::Object(fields) = bundle.to_json() else { return Ok(()) };
-    for (key, value) in fields {
-        report.json.insert(if key == "claim" { "claim_fields".to_owned() } else { key }, value);
+}
+
+fn tell_accuracy(
+    report: &mut Report,
+    claim: &AccuracyClaim,
+    card: Option<&Card>,
+    revealed: &mut Vec<&'static str>,
+) {
+    match &claim.data {
+        DataClaim::Public { digest, labels } => {
+            report.field(
+                "test set",
+                format!("{} (labels `{}`)", hex::encode(digest.0), plain(labels.as_str())),
+            );
+        }
+        DataClaim::Hidden { commitment } => {
+            report.field("test set", format!("hidden, committed to as {}", commitment.pin()));
+        }
     }
-    let what = revealed.join(", ");
-    reveals(report, &what);
-    leaks(report, std::iter::once(claim.engine));
-    Ok(())
+    report.field("records", claim.samples.to_string());
+    report.field(
+        "requirements",
+        match card {
+            Some(card) => claim
+                .requirements
+                .iter()
+                .map(|r| plain(&r.text(card.schema())))
+                .collect::<Vec<_>>()
+                .join("; "),
+            None => claim.requirements.len().to_string(),
+        },
+    );
+    report.field("proved in parts", claim.chunks.to_string());
+    revealed.extend(["the number of records", "the bounds that are met"]);
 }
 
 fn record_text(record: &[i64], card: Option<&Card>) -> String {

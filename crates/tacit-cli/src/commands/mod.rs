@@ -2,10 +2,11 @@
 
 mod commit;
 mod commit_input;
+mod dataset;
 mod demo;
 mod inspect;
 mod predict;
-mod prove;
+pub(crate) mod prove;
 mod quantize;
 mod srs;
 mod verify;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Report, Failure> {
         Command::CommitInput(args) => commit_input::run(args),
         Command::Prove(args) => prove::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Dataset(args) => dataset::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Srs(args) => srs::run(args),
         Command::Demo(args) => demo::run(args, cli.json),

@@ -1,15 +1,21 @@
 //! `tacit verify`
 
+use std::path::Path;
 use std::time::Instant;
 
-use tacit_claim::{ClaimKind, EngineId, Inference, InputClaim, OutputClaim, answer_text};
-use tacit_core::{Expectations, verify};
+use tacit_claim::{
+    AccuracyClaim, Card, Claim, ClaimKind, DataClaim, EngineId, Inference, InputClaim, OutputClaim,
+    OutputOpening, PredictionsClaim, answer_text,
+};
+use tacit_core::{Expectations, Supplied, verify};
+use tacit_data::TestSetFile;
 
 use crate::args::Verify;
-use crate::commands::prove::{setup_json, setup_text};
-use crate::failure::Failure;
+use crate::commands::prove::{groupings, setup_json, setup_text};
+use crate::failure::{DOES_NOT_HOLD, Failure};
 use crate::home::data_folder;
 use crate::load;
+use crate::predictions;
 use crate::progress::Spinner;
 use crate::report::{GOOD, PLAIN, Report};
 
@@ -17,11 +23,14 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     let card = load::card(&args.card)?;
     let model = args.model.as_deref().map(load::model).transpose()?;
     let bundle = load::proof(&args.proof)?;
-    let points = match bundle.claim().engine {
+    let claim = bundle.claim();
+    let points = match claim.engine {
         EngineId::Sumcheck => load::points(&args.card, &card)?,
         EngineId::Halo2 => None,
     };
     let answer = args.answer.as_deref().map(load::output_opening).transpose()?;
+    let mut report = Report::default();
+    let test = test_set(args, claim, &card, &mut report)?;
     let folder = data_folder()?;
     let expected = Expectations {
         card: args.expect_card,
@@ -30,19 +39,31 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
         answer: answer.clone(),
         allow_dev_srs: args.allow_dev_srs,
     };
+    let supplied = Supplied {
+        points: points.as_ref(),
+        model: model.as_ref(),
+        data: test.as_ref().map(|test| &test.dataset),
+    };
     let spinner = Spinner::new("verifying");
     let start = Instant::now();
-    let verdict = verify(&folder, &bundle, &card, points.as_ref(), model.as_ref(), &expected, &spinner)?;
+    let verdict = verify(&folder, &bundle, &card, supplied, &expected, &spinner)?;
+    if let Some(path) = &args.predictions {
+        check_predictions(path, claim, &card)?;
+    }
     drop(spinner);
     let seconds = start.elapsed().as_secs_f64();
 
-    let claim = bundle.claim();
-    let mut report = Report::default();
     report.line(GOOD, "HOLDS");
     report.line(PLAIN, verdict.sentence.clone());
     let hidden = if verdict.hidden.is_empty() { "nothing".to_owned() } else { verdict.hidden.join(", ") };
     report.field("stays hidden", hidden);
     report.field("not vouched for", verdict.unvouched.join("; "));
+    if let Some(test) = &test {
+        report.field(
+            "test set seen",
+            format!("yes: {} ({})", seen_path(args), hex::encode(test.dataset.digest().0)),
+        );
+    }
     if let Some(answer) = &answer {
         report.field("the hidden answer is", answer_text(card.architecture(), &answer.values));
     }
@@ -52,9 +73,10 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
         report.warn("UNSAFE DEVELOPMENT SETUP: anybody can forge such a proof; it proves nothing to anybody");
     }
     if let Some(commitment) = claim.input_commitment() {
-        report.field("record", commitment.pin().to_string());
+        let what = if matches!(claim.kind, ClaimKind::Inference(_)) { "record" } else { "test set" };
+        report.field(what, commitment.pin().to_string());
         if args.expect_input.is_none() {
-            report.note("is that the record you mean? Pin its commitment with --expect-input");
+            report.note(format!("is that the {what} you mean? Pin its commitment with --expect-input"));
         }
     }
     if args.expect_card.is_none() {
@@ -71,20 +93,103 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     report.set("engine", claim.engine.name());
     report.set("context", claim.context.as_str());
     report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
-    let ClaimKind::Inference(Inference { input, output, .. }) = &claim.kind;
-    let record = if let InputClaim::Revealed { record } = input { Some(record.clone()) } else { None };
-    report.set("record", record);
-    let commitment = if let OutputClaim::Hidden { commitment } = output { Some(commitment) } else { None };
-    report.set("output_commitment", commitment.map(ToString::to_string));
-    let values = claim.output_values().or(answer.as_ref().map(|a| a.values.as_slice()));
-    report.set("output_values", values.map(<[i64]>::to_vec));
-    let architecture = card.architecture();
-    let class = values.and_then(|v| architecture.predicted_class(v));
-    let class = class.and_then(|i| architecture.schema.classes.get(i));
-    report.set("class", class.map(|c| crate::report::plain(&c.name)));
+    report.set("dataset_digest", claim.dataset_digest().map(|d| hex::encode(d.0)));
+    match &claim.kind {
+        ClaimKind::Inference(inference) => {
+            tell_inference(&mut report, inference, claim, &card, answer.as_ref())
+        }
+        ClaimKind::Accuracy(accuracy) => {
+            let texts: Vec<String> = accuracy.requirements.iter().map(|r| r.text(card.schema())).collect();
+            report.set("samples", accuracy.samples);
+            report.set("requirements", texts);
+        }
+        ClaimKind::Predictions(predictions) => {
+            report.set("samples", predictions.samples);
+            report.set("predictions", predictions.answers.values().to_vec());
+        }
+    }
     report.set("hidden", verdict.hidden);
     report.set("not_vouched_for", verdict.unvouched);
     report.set("setup", setup_json(verdict.setup.as_ref()));
     report.set("seconds", seconds);
     Ok(report)
+}
+
+fn seen_path(args: &Verify) -> String {
+    args.data.as_ref().map_or_else(String::new, |path| path.display().to_string())
+}
+
+/// The test set as the claim speaks of it.
+fn test_set(
+    args: &Verify,
+    claim: &Claim,
+    card: &Card,
+    report: &mut Report,
+) -> Result<Option<TestSetFile>, Failure> {
+    let (labels, columns) = match &claim.kind {
+        ClaimKind::Accuracy(AccuracyClaim {
+            data: DataClaim::Public { labels, .. }, requirements, ..
+        }) => (Some(args.labels.as_deref().unwrap_or(labels.as_str())), groupings(requirements)),
+        ClaimKind::Predictions(PredictionsClaim { .. }) => (None, Vec::new()),
+        ClaimKind::Accuracy(_) | ClaimKind::Inference(_) => {
+            if args.data.is_some() {
+                report.note("the claim is about no public test set: --data was not looked at");
+            }
+            return Ok(None);
+        }
+    };
+    let Some(path) = &args.data else { return Ok(None) };
+    load::test_set(path, card.schema(), labels, &columns, report).map(Some)
+}
+
+/// Whether a file of predictions is the one that the claim lists.
+fn check_predictions(path: &Path, claim: &Claim, card: &Card) -> Result<(), Failure> {
+    let ClaimKind::Predictions(PredictionsClaim { answers, .. }) = &claim.kind else {
+        return Err(Failure::new("the claim lists no predictions").advise("leave out --predictions"));
+    };
+    let rows = |bytes: &[u8]| -> Result<Vec<csv::StringRecord>, csv::Error> {
+        csv::ReaderBuilder::new().has_headers(false).from_reader(bytes).records().collect()
+    };
+    let file = tacit_core::files::read(path, 1 << 30)?;
+    let given = rows(&file).map_err(|e| {
+        Failure::new(format!("{}: {e}", path.display()))
+            .advise("pass the CSV file that was written with the proof")
+    })?;
+    let expected = rows(&predictions::csv(card.architecture(), answers)?)
+        .map_err(|e| Failure::new(format!("the predictions cannot be compared: {e}")))?;
+    if given == expected {
+        return Ok(());
+    }
+    let row =
+        given.iter().zip(&expected).position(|(a, b)| a != b).unwrap_or(given.len().min(expected.len()));
+    let place = if row == 0 {
+        "the header differs".to_owned()
+    } else {
+        format!("they differ from row {} on", row - 1)
+    };
+    Err(Failure::new(format!(
+        "{}: these are not the predictions that the proof is about: {place}",
+        path.display()
+    ))
+    .code(DOES_NOT_HOLD)
+    .advise("do not rely on this file"))
+}
+
+fn tell_inference(
+    report: &mut Report,
+    Inference { input, output, .. }: &Inference,
+    claim: &Claim,
+    card: &Card,
+    answer: Option<&OutputOpening>,
+) {
+    let record = if let InputClaim::Revealed { record } = input { Some(record.clone()) } else { None };
+    report.set("record", record);
+    let commitment = if let OutputClaim::Hidden { commitment } = output { Some(commitment) } else { None };
+    report.set("output_commitment", commitment.map(ToString::to_string));
+    let values = claim.output_values().or(answer.map(|a| a.values.as_slice()));
+    report.set("output_values", values.map(<[i64]>::to_vec));
+    let architecture = card.architecture();
+    let class = values.and_then(|v| architecture.predicted_class(v));
+    let class = class.and_then(|i| architecture.schema.classes.get(i));
+    report.set("class", class.map(|c| crate::report::plain(&c.name)));
 }

@@ -93,8 +93,9 @@ pub(super) fn on_the_claim(scene: &Scene, proved: &Proved, teller: &Teller) -> R
     );
     if let Some(commitment) = commitment {
         let swapped = edited(own, |claim| {
-            let ClaimKind::Inference(inference) = &mut claim.kind;
-            inference.input = InputClaim::Hidden { commitment };
+            if let ClaimKind::Inference(inference) = &mut claim.kind {
+                inference.input = InputClaim::Hidden { commitment };
+            }
         })?;
         round.tried(
             "... and the claim is rewritten to name that commitment",

@@ -10,7 +10,7 @@ use tacit_claim::{
 use tacit_core::srs::SrsPolicy;
 use tacit_core::{
     CommitRequest, Committed, CoreError, DataFolder, Expectations, ProveInference, Proved, Record, Silent,
-    Verdict, commit, commit_input, prove_inference, verify,
+    Supplied, Verdict, commit, commit_input, prove_inference, verify,
 };
 use tacit_data::Records;
 use tacit_halo2::Halo2Engine;
@@ -82,7 +82,8 @@ impl Scene {
         card: &Card,
         expected: &Expectations,
     ) -> Result<Verdict, CoreError> {
-        verify(&self.verifier, bundle, card, self.points.as_ref(), None, expected, &Silent)
+        let supplied = Supplied { points: self.points.as_ref(), ..Supplied::default() };
+        verify(&self.verifier, bundle, card, supplied, expected, &Silent)
     }
 }
 

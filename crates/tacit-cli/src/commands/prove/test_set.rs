@@ -1,0 +1,174 @@
+//! `tacit prove accuracy` and `tacit prove predictions`
+
+use std::time::Instant;
+
+use rand_core::OsRng;
+use tacit_claim::{AnswersClaim, Claim, ClaimKind, Fraction, Requirement, RequirementError};
+use tacit_core::files::{self, Access};
+use tacit_core::{ProvedTestSet, Required, TestSetProof, prove_accuracy, prove_predictions};
+use tacit_data::TestSetFile;
+use tacit_model::{Labels, Schema};
+
+use super::{Owned, check_outputs, describe};
+use crate::args::{HiddenOfTest, ProveAccuracy, ProvePredictions, Proving, RevealedOfTest};
+use crate::failure::Failure;
+use crate::home::data_folder;
+use crate::load;
+use crate::predictions;
+use crate::profile::Profile;
+use crate::progress::Spinner;
+use crate::report::{Report, count};
+
+pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
+    check_outputs(&args.proving, [&*args.proving.output], &[Some(&*args.data)])?;
+    let profile = args.proving.profile.then(Profile::start);
+    let reading = tracing::info_span!("read the files").entered();
+    let mut report = Report::default();
+    let owned = Owned::read(&args.proving)?;
+    let required = required(args, owned.card.schema())?;
+    let (Required::These(requirements) | Required::Reached(requirements)) = &required;
+    let columns = groupings(requirements);
+    let test = load::test_set(&args.data, owned.card.schema(), Some(&args.labels), &columns, &mut report)?;
+    check_count(args, &test)?;
+    drop(reading);
+    let hide = args.hide.contains(&HiddenOfTest::Data);
+    let folder = data_folder()?;
+    prove(&args.proving, &args.reveal, &owned, &test, report, profile, |request, spinner| {
+        Ok(prove_accuracy(&folder, request, &required, hide, &mut OsRng, spinner)?)
+    })
+    .map(|(report, _)| report)
+}
+
+pub(super) fn predictions(args: &ProvePredictions) -> Result<Report, Failure> {
+    let outputs = [Some(&*args.proving.output), args.predictions.as_deref()];
+    check_outputs(&args.proving, outputs.into_iter().flatten(), &[Some(&*args.data)])?;
+    let profile = args.proving.profile.then(Profile::start);
+    let reading = tracing::info_span!("read the files").entered();
+    let mut report = Report::default();
+    let owned = Owned::read(&args.proving)?;
+    let test = load::test_set(&args.data, owned.card.schema(), None, &[], &mut report)?;
+    drop(reading);
+    let folder = data_folder()?;
+    let (mut report, claim) =
+        prove(&args.proving, &args.reveal, &owned, &test, report, profile, |request, spinner| {
+            Ok(prove_predictions(&folder, request, args.outputs, &mut OsRng, spinner)?)
+        })?;
+    if let (Some(path), Some(answers)) = (&args.predictions, answers(&claim)) {
+        let csv = predictions::csv(owned.card.architecture(), answers)?;
+        files::write(path, &csv, Access::Public, args.proving.force.force)?;
+        report.field("predictions", path.display().to_string());
+        report.set("predictions", path.display().to_string());
+    }
+    Ok(report)
+}
+
+/// The answers that a claim lists.
+fn answers(claim: &Claim) -> Option<&AnswersClaim> {
+    match &claim.kind {
+        ClaimKind::Predictions(predictions) => Some(&predictions.answers),
+        _ => None,
+    }
+}
+
+/// Proves with what was read, writes the proof and says so.
+fn prove(
+    args: &Proving,
+    reveal: &[RevealedOfTest],
+    owned: &Owned,
+    test: &TestSetFile,
+    mut report: Report,
+    profile: Option<Profile>,
+    by: impl FnOnce(&TestSetProof<'_>, &Spinner) -> Result<ProvedTestSet, Failure>,
+) -> Result<(Report, Claim), Failure> {
+    let spinner = Spinner::new("proving");
+    let start = Instant::now();
+    let request = TestSetProof {
+        model: &owned.model,
+        card: &owned.card,
+        points: owned.points.as_ref(),
+        opening: owned.opening.as_ref(),
+        data: &test.dataset,
+        engine: owned.engine,
+        reveal_weights: reveal.contains(&RevealedOfTest::Weights),
+        context: &args.context,
+    };
+    let proved = by(&request, &spinner)?;
+    drop(spinner);
+    let seconds = start.elapsed().as_secs_f64();
+    let bytes = proved.bundle.to_bytes();
+    {
+        let _span = tracing::info_span!("write the proof").entered();
+        files::write(&args.output, &bytes, Access::Public, args.force.force)?;
+    }
+    let claim = proved.bundle.claim();
+    describe(&mut report, args, &owned.card, claim, proved.setup.as_ref(), (bytes.len(), seconds))?;
+    match claim.dataset_digest() {
+        Some(digest) => report.field("test set", hex::encode(digest.0)),
+        None => {
+            if let Some(commitment) = claim.input_commitment() {
+                report.field("test set committed to as", commitment.pin().to_string());
+            }
+        }
+    }
+    report.set("dataset_digest", claim.dataset_digest().map(|d| hex::encode(d.0)));
+    report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
+    report.set("samples", test.dataset.samples());
+    if let Some(profile) = profile {
+        profile.tell(&mut report);
+    }
+    let claim = claim.clone();
+    Ok((report, claim))
+}
+
+/// The columns by which requirements tell groups apart.
+pub(crate) fn groupings(requirements: &[Requirement]) -> Vec<&str> {
+    let mut columns: Vec<&str> =
+        requirements.iter().filter_map(|r| Some(r.scope.column()?.as_str())).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
+fn requirement_failure(e: RequirementError) -> Failure {
+    Failure::new(e.to_string())
+        .advise("see `tacit prove accuracy --help` for the conditions that can be proved")
+}
+
+fn required(args: &ProveAccuracy, schema: &Schema) -> Result<Required, Failure> {
+    let mut requirements = Vec::new();
+    let mut reached = false;
+    match args.at_least.as_deref() {
+        None => {}
+        Some("max") => reached = true,
+        Some(text) => {
+            let bound = Fraction::parse(text, false).map_err(requirement_failure)?;
+            let requirement = Requirement::accuracy_at_least(bound);
+            requirement.check(schema).map_err(requirement_failure)?;
+            requirements.push(requirement);
+        }
+    }
+    for text in &args.claim {
+        requirements
+            .extend(Requirement::parse(text, schema, args.by.as_deref()).map_err(requirement_failure)?);
+    }
+    Ok(if reached { Required::Reached(requirements) } else { Required::These(requirements) })
+}
+
+/// A fraction names the number of records: it must be the test set's.
+fn check_count(args: &ProveAccuracy, test: &TestSetFile) -> Result<(), Failure> {
+    let samples = test.dataset.samples() as u64;
+    let Some((_, denominator)) = args.at_least.as_deref().and_then(|text| text.split_once('/')) else {
+        return Ok(());
+    };
+    if denominator.trim().parse() == Ok(samples)
+        || !matches!(test.dataset.labels(), Some(Labels::Classes { .. }))
+    {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "--at-least speaks of {} records; the test set has {}",
+        denominator.trim(),
+        count(test.dataset.samples(), "record")
+    ))
+    .advise("give the count of this test set, or a percentage"))
+}
