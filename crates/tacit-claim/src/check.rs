@@ -265,7 +265,9 @@ pub enum ClaimMismatch {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// An answer of another length.
-    #[error("the claim's answer has {actual} values; the card's model gives {expected} for each of {samples} record(s)")]
+    #[error(
+        "the claim's answer has {actual} values; the card's model gives {expected} for each of {samples} record(s)"
+    )]
     OutputLength {
         /// Outputs of the model.
         expected: usize,

@@ -466,14 +466,20 @@ fn shown(text: &str) -> String {
 
 fn classes(schema: &Schema) -> String {
     let names: Vec<String> = schema.classes.iter().take(16).map(|c| plain_or_quoted(&c.name)).collect();
-    if names.is_empty() { "the model has no classes".to_owned() } else { format!("there are {}", names.join(", ")) }
+    if names.is_empty() {
+        "the model has no classes".to_owned()
+    } else {
+        format!("there are {}", names.join(", "))
+    }
 }
 
 /// Why a text or a set of values is no requirement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequirementError {
     /// Not of the form `metric >= bound`.
-    #[error("`{0}` is no requirement: write one like `recall[malignant] >= 0.9` or `gap(recall[x]) <= 5% by site`")]
+    #[error(
+        "`{0}` is no requirement: write one like `recall[malignant] >= 0.9` or `gap(recall[x]) <= 5% by site`"
+    )]
     Form(String),
     /// No such metric.
     #[error("`{0}` is no metric; there are {names}", names = Metric::NAMES)]
@@ -553,7 +559,9 @@ mod tests {
         assert_eq!(f(".5"), Ok((1, 2)));
         assert!(matches!(f("1"), Err(RequirementError::Ambiguous(_))));
         assert!(matches!(f("342"), Err(RequirementError::Ambiguous(_))));
-        for bad in ["", "x", "-0.5", "1/0", "1e3", "0.1234567890", "1/2/3", "99999999999999999", "%", "/", "1 2"] {
+        for bad in
+            ["", "x", "-0.5", "1/0", "1e3", "0.1234567890", "1/2/3", "99999999999999999", "%", "/", "1 2"]
+        {
             assert!(matches!(f(bad), Err(RequirementError::Fraction(_))), "{bad}: {:?}", f(bad));
         }
         assert_eq!(Fraction::parse("3", true), Fraction::new(3, 1));

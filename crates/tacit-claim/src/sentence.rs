@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use tacit_model::{Architecture, OutputScale, format_decimal};
 
+use crate::bytes::short_hex;
 use crate::card::Card;
 use crate::check::ClaimMismatch;
-use crate::bytes::short_hex;
 use crate::claim::{Claim, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim};
 use crate::interval::clopper_pearson;
 use crate::number::format_binary;
@@ -132,7 +132,11 @@ fn requirement_text(requirement: &Requirement, samples: u64, card: &Card) -> Str
     let counted = matches!(metric, Metric::Accuracy | Metric::Top(_)) && *scope == Scope::Overall;
     if !counted {
         let text = requirement.text(card.schema());
-        return if metric.is_error() { text } else { format!("{text} ({})", percent(bound.numerator(), bound.denominator())) };
+        return if metric.is_error() {
+            text
+        } else {
+            format!("{text} ({})", percent(bound.numerator(), bound.denominator()))
+        };
     }
     let right = match metric {
         Metric::Top(k) => format!("with the label among the first {k}"),

@@ -343,7 +343,10 @@ mod tests {
     fn every_part_is_in_the_digest() {
         let schema = schema(2, 2);
         let sites = Grouping::of("site".into(), &["x", "y", "x"]);
-        assert_eq!((sites.groups.clone(), sites.indices.clone()), (vec!["x".into(), "y".into()], vec![0, 1, 0]));
+        assert_eq!(
+            (sites.groups.clone(), sites.indices.clone()),
+            (vec!["x".into(), "y".into()], vec![0, 1, 0])
+        );
         let of = |records, labels, groupings| {
             Dataset::new(&schema, records, labels, groupings).expect("well-formed").digest().0
         };

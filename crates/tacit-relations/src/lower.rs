@@ -6,7 +6,7 @@ use tacit_model::{Architecture, ArchitectureError, NodeId, Op, Operand, ParamId,
 
 pub(crate) mod test_set;
 
-pub use test_set::{Lowered, TestSet, TestSetClaim, lower_test_set, lower_verdict, committed_labels};
+pub use test_set::{Lowered, TestSet, TestSetClaim, committed_labels, lower_test_set, lower_verdict};
 
 use test_set::Given;
 
@@ -178,9 +178,10 @@ impl Lowering {
     fn public_record(&mut self, architecture: &Architecture) -> View {
         let reads = |op: &Op| match op {
             Op::Normalise { .. } => false,
-            Op::MatMul { x, .. } | Op::Requant { x, .. } | Op::Reshape { x, .. } | Op::Transpose { x, .. } => {
-                *x == NodeId(0)
-            }
+            Op::MatMul { x, .. }
+            | Op::Requant { x, .. }
+            | Op::Reshape { x, .. }
+            | Op::Transpose { x, .. } => *x == NodeId(0),
             Op::Linear { terms, .. } => terms.iter().any(|(_, o)| *o == Operand::Value(NodeId(0))),
             Op::Mul { a, b } => [a, b].contains(&&Operand::Value(NodeId(0))),
         };

@@ -114,7 +114,9 @@ pub enum TallyError {
     #[error("`{0}` leads to integers beyond 2^58: use a coarser bound, fewer decimals or fewer groups")]
     TooFine(String),
     /// A label that is too large in the output's unit.
-    #[error("the label of record {record} is too large in units of 2^-{exponent}, those of the model's output")]
+    #[error(
+        "the label of record {record} is too large in units of 2^-{exponent}, those of the model's output"
+    )]
     Label {
         /// The record.
         record: usize,
@@ -183,10 +185,9 @@ fn cell(metric: Metric, y: usize, p: usize) -> (i128, i128) {
         Metric::SelectionRate(_) => (is(predicted), 1),
         Metric::F1(_) => (2 * is(label && predicted), is(label) + is(predicted)),
         // No quotients of such sums.
-        Metric::Top(_)
-        | Metric::BalancedAccuracy
-        | Metric::MeanAbsoluteError
-        | Metric::MeanSquaredError => (0, 0),
+        Metric::Top(_) | Metric::BalancedAccuracy | Metric::MeanAbsoluteError | Metric::MeanSquaredError => {
+            (0, 0)
+        }
     }
 }
 
@@ -321,19 +322,24 @@ impl Builder<'_> {
         self.reach = self.reach.max(reach);
         let weights = weights.iter().map(|w| (w / gcd) as i64).collect();
         let grouping = population.grouping.map(|(at, _)| at);
-        self.forms.push(Form { requirement: self.requirement, observable, grouping, weights, at_least: at_least as i64 });
+        self.forms.push(Form {
+            requirement: self.requirement,
+            observable,
+            grouping,
+            weights,
+            at_least: at_least as i64,
+        });
         Ok(())
     }
 
     /// Weights over (group, label, prediction).
-    fn cells(
-        &self,
-        population: &Population<'_>,
-        weight: impl Fn(usize, usize, usize) -> i128,
-    ) -> Vec<i128> {
+    fn cells(&self, population: &Population<'_>, weight: impl Fn(usize, usize, usize) -> i128) -> Vec<i128> {
         let n = self.classes;
         let groups = 0..population.groups();
-        groups.flat_map(|g| (0..n * n).map(move |i| (g, i / n, i % n))).map(|(g, y, p)| weight(g, y, p)).collect()
+        groups
+            .flat_map(|g| (0..n * n).map(move |i| (g, i / n, i % n)))
+            .map(|(g, y, p)| weight(g, y, p))
+            .collect()
     }
 
     fn rate(&mut self, requirement: &Requirement, population: &Population<'_>) -> Result<(), TallyError> {
@@ -410,7 +416,13 @@ impl Builder<'_> {
                         _ => 0,
                     }
                 });
-                self.push(requirement, Observable::Class, population, (form, -a * multiple), population.samples.into())?;
+                self.push(
+                    requirement,
+                    Observable::Class,
+                    population,
+                    (form, -a * multiple),
+                    population.samples.into(),
+                )?;
             }
         }
         Ok(())

@@ -17,9 +17,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use tacit_model::{
-    Architecture, Dataset, Labels, Normalise, requantise, signed_width,
-};
+use tacit_model::{Architecture, Dataset, Labels, Normalise, requantise, signed_width};
 
 use super::{First, LowerError, Lowering};
 use crate::relation::Relation;
@@ -102,7 +100,8 @@ pub fn lower_test_set(architecture: &Architecture, test: TestSet<'_>) -> Result<
         First::Public
     };
     let public = matches!(test.claim, TestSetClaim::Outputs);
-    let output = lowering.model(architecture, first, if public { Segment::Public } else { Segment::Witness })?;
+    let output =
+        lowering.model(architecture, first, if public { Segment::Public } else { Segment::Witness })?;
     let (_, bounds) = architecture.validate()?.pop().ok_or(LowerError::NoSamples)?;
     let mut observer = Observer {
         lowering,
@@ -202,7 +201,8 @@ impl Observer {
             return y;
         }
         let positive = self.witness(vec![n], (0, 1));
-        let requant = Relation::Requant { x: View::whole(x.tensor, &[n]), shift: 0, lo: 0, hi: 1, y: positive };
+        let requant =
+            Relation::Requant { x: View::whole(x.tensor, &[n]), shift: 0, lo: 0, hi: 1, y: positive };
         self.lowering.relations.push(requant);
         let signs = self.lowering.constant(vec![-1, 1]);
         let first = self.lowering.constant(vec![1, 0]);
@@ -393,7 +393,8 @@ impl Observer {
             None => {
                 let x = self.rows();
                 let half = 1i64 << (LABEL_WIDTH - 1);
-                let (segment, width) = if self.hidden { (Segment::Input, LABEL_WIDTH) } else { (Segment::Public, 0) };
+                let (segment, width) =
+                    if self.hidden { (Segment::Input, LABEL_WIDTH) } else { (Segment::Public, 0) };
                 let labels = self.lowering.push(vec![n], (-half, half - 1), segment, width);
                 if !self.hidden {
                     self.lowering.given.push((labels, Given::Numbers));
