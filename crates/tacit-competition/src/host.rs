@@ -4,13 +4,14 @@ use std::path::Path;
 
 use tacit_claim::OwnerKey;
 use tacit_core::files;
+use tacit_model::Dataset;
 
 use crate::competition::{Competition, Terms};
 use crate::entry::{DataFormat, Entry, Event, MAX_ENTRIES, MAX_ENTRY, Publication, Registration};
 use crate::error::{CompetitionError, Reason};
 use crate::folder::{Folder, shown_name};
 use crate::head::Head;
-use crate::ids::FileDigest;
+use crate::ids::{FileDigest, TestSetDigest};
 use crate::judge::Judge;
 use crate::ledger::Ledger;
 use crate::log::{COMPETITION, Known, Log, entry_at, entry_name, head_name};
@@ -108,7 +109,7 @@ impl Folder {
             return Ok(Published { entry, head: acceptance.head.clone(), acceptance });
         }
         let format = DataFormat::of(data).ok_or_else(|| CompetitionError::DataFormat(data.to_owned()))?;
-        check_test_set(&competition, judge, data, seal.digest())?;
+        read_test_set(&competition, judge, data, seal.digest())?;
         let bytes = files::read(data, files::MAX_FILE)?;
         let refused = session.take_requests()?;
         self.place(&data_name(format), &bytes)?;
@@ -124,18 +125,22 @@ pub(crate) fn data_name(format: DataFormat) -> String {
     format!("published/{}", format.file_name())
 }
 
-/// Asks the judge whether the file is the sealed test set.
-pub(crate) fn check_test_set(
+/// Has the judge read the file, which must be the sealed test set.
+pub(crate) fn read_test_set(
     competition: &Competition,
     judge: &dyn Judge,
     data: &Path,
-    expected: crate::ids::TestSetDigest,
-) -> Result<(), CompetitionError> {
+    expected: TestSetDigest,
+) -> Result<Dataset, CompetitionError> {
     let path = || data.to_owned();
-    match judge.test_set_digest(competition, data) {
-        Err(reason) => Err(CompetitionError::Data { path: path(), reason }),
-        Ok(actual) if actual == expected => Ok(()),
-        Ok(actual) => Err(CompetitionError::TestSet { path: path(), expected, actual }),
+    let dataset = judge
+        .read_test_set(competition, data)
+        .map_err(|reason| CompetitionError::Data { path: path(), reason })?;
+    let actual = dataset.digest().into();
+    if actual == expected {
+        Ok(dataset)
+    } else {
+        Err(CompetitionError::TestSet { path: path(), expected, actual })
     }
 }
 

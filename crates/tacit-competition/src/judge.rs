@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use tacit_claim::{Bundle, Card, CardPoints, Context, Fraction};
+use tacit_model::Dataset;
 
 use crate::competition::Competition;
-use crate::ids::TestSetDigest;
 
 /// What a proof shows: a bound on the competition's metric, and the claim that it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,19 +51,17 @@ pub struct Submission<'a> {
     pub points: Option<&'a CardPoints>,
     /// What the claim was made for, as it must be: it was compared.
     pub context: &'a Context,
-    /// The test set's file.
-    pub data: &'a Path,
-    /// The test set's digest, which the claim must name.
-    pub test_set: TestSetDigest,
+    /// The published test set. The claim must name its digest.
+    pub data: &'a Dataset,
 }
 
 /// Reads test sets and verifies proofs.
 pub trait Judge {
-    /// The digest of the test set in the file at `data`, by the competition's schema, labels and groups.
+    /// Reads the test set in the file at `data` by the competition's schema, with its labels and groups.
     ///
     /// # Errors
     /// What is wrong with the file.
-    fn test_set_digest(&self, competition: &Competition, data: &Path) -> Result<TestSetDigest, String>;
+    fn read_test_set(&self, competition: &Competition, data: &Path) -> Result<Dataset, String>;
 
     /// Whether larger or smaller values of the competition's metric are better.
     fn better(&self, _competition: &Competition) -> Better {
@@ -71,7 +69,7 @@ pub trait Judge {
     }
 
     /// Verifies a submission. An implementation must check that the claim is of the competition's metric and
-    /// nothing else, that it names the test set's digest and is about all of its records, and that the proof
+    /// nothing else, that it names the test set's digest, and that the proof
     /// holds.
     ///
     /// # Errors

@@ -1,8 +1,7 @@
 //! What anybody does: recompute the standings from the folder.
 
-use std::path::Path;
-
 use tacit_claim::{Bundle, CardId, Context};
+use tacit_model::Dataset;
 
 use crate::competition::Competition;
 use crate::competitor::SUBMISSIONS;
@@ -10,8 +9,8 @@ use crate::entry::Publication;
 use crate::error::{CompetitionError, Reason};
 use crate::folder::{Folder, shown_name};
 use crate::head::Head;
-use crate::host::{Refused, check_data_file, check_test_set};
-use crate::ids::{FileDigest, TestSetDigest};
+use crate::host::{Refused, check_data_file, read_test_set};
+use crate::ids::FileDigest;
 use crate::judge::{Judge, Score, Submission};
 use crate::ledger::{Ledger, MAX_PROOF, Registered, check_bundle, load_card};
 use crate::log::{Known, entry_name};
@@ -71,15 +70,14 @@ impl Folder {
             None => None,
             Some((_, publication)) => {
                 let path = check_data_file(self, publication)?;
-                check_test_set(&competition, judge, &path, publication.test_set)?;
-                Some((path, publication.test_set))
+                Some(read_test_set(&competition, judge, &path, publication.test_set)?)
             }
         };
         let mut standings = Vec::new();
         let mut unproved = Vec::new();
         for competitor in ledger.registered() {
             let scene = Scene { folder: self, competition: &competition, judge, competitor };
-            match scene.best(data.as_ref().map(|(path, digest)| (path.as_path(), *digest)), &mut refused)? {
+            match scene.best(data.as_ref(), &mut refused)? {
                 Some((score, proof)) => {
                     standings.push(Standing { rank: 0, competitor: competitor.clone(), score, proof });
                 }
@@ -124,7 +122,7 @@ impl Scene<'_> {
     /// name.
     fn best(
         &self,
-        data: Option<(&Path, TestSetDigest)>,
+        data: Option<&Dataset>,
         refused: &mut Vec<Refused>,
     ) -> Result<Option<(Score, FileDigest)>, CompetitionError> {
         let folder = format!("{SUBMISSIONS}/{}", self.competitor.card);
@@ -150,7 +148,7 @@ impl Scene<'_> {
         folder: &str,
         name: &str,
         context: &Context,
-        data: Option<(&Path, TestSetDigest)>,
+        data: Option<&Dataset>,
     ) -> Result<(Score, FileDigest), Reason> {
         let digest: FileDigest =
             name.strip_suffix(".proof").unwrap_or("").parse().map_err(|_| Reason::Name)?;
@@ -163,7 +161,7 @@ impl Scene<'_> {
         }
         let bundle = Bundle::from_bytes(&bytes)?;
         check_bundle(self.competition, self.competitor, &bundle)?;
-        let (data, test_set) = data.ok_or(Reason::NotPublished)?;
+        let data = data.ok_or(Reason::NotPublished)?;
         let (card, points) = load_card(self.folder, self.competitor.card)?;
         let submission = Submission {
             competition: self.competition,
@@ -172,7 +170,6 @@ impl Scene<'_> {
             points: points.as_ref(),
             context,
             data,
-            test_set,
         };
         Ok((self.judge.judge(&submission).map_err(Reason::Judged)?, digest))
     }

@@ -15,15 +15,26 @@ use tacit_competition::{
     Registration, Score, Seal, Submission, Terms, TestSetDigest,
 };
 use tacit_model::testing::mlp;
+use tacit_model::{Dataset, DatasetError, Schema};
 
-/// Digests are of the file's bytes; an engine's proof is `bound/samples:` and the digest of the test set.
+/// Every byte of the file is a record; an engine's proof is `bound/samples:` and the digest of the test set.
 struct TestJudge(Better);
+
+fn dataset(schema: &Schema, bytes: &[u8]) -> Result<Dataset, DatasetError> {
+    let records = bytes.iter().map(|b| vec![i64::from(*b); schema.features.len()]).collect();
+    Dataset::new(schema, records, None, Vec::new())
+}
+
+fn digest(bytes: &[u8]) -> TestSetDigest {
+    dataset(card(1).schema(), bytes).unwrap().digest().into()
+}
 
 const JUDGE: TestJudge = TestJudge(Better::Larger);
 
 impl Judge for TestJudge {
-    fn test_set_digest(&self, _: &Competition, data: &Path) -> Result<TestSetDigest, String> {
-        fs::read(data).map(|bytes| TestSetDigest(FileDigest::of(&bytes).0)).map_err(|e| e.to_string())
+    fn read_test_set(&self, competition: &Competition, data: &Path) -> Result<Dataset, String> {
+        let bytes = fs::read(data).map_err(|e| e.to_string())?;
+        dataset(&competition.terms().schema, &bytes).map_err(|e| e.to_string())
     }
 
     fn better(&self, _: &Competition) -> Better {
@@ -36,7 +47,7 @@ impl Judge for TestJudge {
         assert!(submission.points.is_some());
         let text = String::from_utf8_lossy(submission.bundle.proof()).into_owned();
         let (share, digest) = text.split_once(':').ok_or("the proof does not hold")?;
-        if digest != submission.test_set.to_string() {
+        if digest != hex::encode(submission.data.digest().0) {
             return Err("the proof is about another test set".to_owned());
         }
         let (reached, samples) = share.split_once('/').ok_or("the proof does not hold")?;
@@ -89,7 +100,7 @@ impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(dir.path().join("cup"));
-        let digest = TestSetDigest(FileDigest::of(DATA).0);
+        let digest = digest(DATA);
         let seal = Seal::new(digest, SaltBytes::new([7; 32]));
         let competition = folder.open(terms(&seal), &host()).unwrap();
         Self { dir, folder, seal, competition }
@@ -558,7 +569,7 @@ fn another_test_set_than_the_sealed_one_is_refused() {
     let publish = |seal: &Seal, data: &Path| world.folder.publish(seal, data, &JUDGE, &host(), &nothing());
     let other = world.dir.path().join("other.csv");
     fs::write(&other, b"x0,x1,x2,label\n").unwrap();
-    let other_digest = TestSetDigest(FileDigest::of(b"x0,x1,x2,label\n").0);
+    let other_digest = digest(b"x0,x1,x2,label\n");
     let salt = || SaltBytes::new([7; 32]);
     let refused = publish(&Seal::new(world.seal.digest(), SaltBytes::new([8; 32])), &world.data());
     assert!(matches!(refused, Err(CompetitionError::Seal)));
