@@ -1,12 +1,14 @@
 //! Evaluations of columns at points: each committed once, all opened at the end.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
+use halo2curves::ff::Field as _;
 use rayon::prelude::*;
 
 use crate::expr::{Expr, Slot, Source, Values};
-use crate::grid::{Grid, bits_of};
-use crate::group::{F, f_from_i128};
+use crate::grid::Grid;
+use crate::group::{F, f_from_i64, f_from_i128};
 use crate::layout::{Layout, outer_product};
 use crate::party::{Linear, Malformed, Message, Party};
 use crate::plan::Plan;
@@ -72,14 +74,7 @@ impl<S: Linear> Claims<S> {
                     factor *= crate::poly::eq_sum(z, len);
                 }
             }
-            let mut point = Vec::with_capacity(source_grid.vars());
-            for (slot, &len) in term.slots.iter().zip(&source_grid.lens) {
-                match slot {
-                    Slot::Axis(i) => point.extend_from_slice(axes[*i]),
-                    Slot::At(c) => point.extend(bits(*c, bits_of(len))),
-                }
-            }
-            let value = self.source(party, context, term.source, point)?;
+            let value = self.source(party, context, term.source, term.point(source_grid, axes))?;
             sum.add(&value, &factor);
         }
         Ok(sum)
@@ -93,11 +88,51 @@ impl<S: Linear> Claims<S> {
         totals: &Totals<'_>,
     ) -> Result<Vec<S>, Malformed> {
         let Totals { expr, grid } = totals;
-        let element = |i| {
-            let point = bits(grid.pad(i), grid.vars());
-            self.expr(party, context, expr, &grid.lens, &grid.split(&point))
-        };
-        (0..grid.len()).map(element).collect()
+        let points: Vec<Vec<F>> = (0..grid.len()).map(|i| bits(grid.pad(i), grid.vars())).collect();
+        let wanted = points.iter().flat_map(|point| {
+            let axes = grid.split(point);
+            let columns = expr.terms.iter().filter_map(move |term| match term.source {
+                Source::Column(column) => Some((column, term.point(context.grid(term.source), &axes))),
+                Source::Public(_) => None,
+            });
+            columns.collect::<Vec<_>>()
+        });
+        self.columns(party, context, wanted)?;
+        let mut element = |point: &Vec<F>| self.expr(party, context, expr, &grid.lens, &grid.split(point));
+        points.iter().map(&mut element).collect()
+    }
+
+    /// Evaluates columns at points: what was not evaluated before is committed in one message.
+    fn columns<P: Party<Scalar = S>>(
+        &mut self,
+        party: &mut P,
+        context: &Context<'_>,
+        wanted: impl Iterator<Item = (usize, Vec<F>)>,
+    ) -> Result<(), Malformed> {
+        let mut fresh = Vec::new();
+        for (column, point) in wanted {
+            if let Entry::Vacant(entry) = self.index.entry(key(Source::Column(column), &point)) {
+                entry.insert(self.list.len() + fresh.len());
+                fresh.push((column, point));
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let mut rows = Vec::new();
+        let scalars = party.commit(Message::Evaluation, fresh.len(), || {
+            let combined = fresh.par_iter().map(|(column, point)| {
+                combine(&context.plan.columns[*column].layout, &context.values.columns[*column], point)
+            });
+            let values;
+            (rows, values) = combined.unzip();
+            values
+        })?;
+        let mut rows = rows.into_iter();
+        for ((column, point), scalar) in fresh.into_iter().zip(scalars) {
+            self.list.push(Claim { column, point, scalar, combined: rows.next() });
+        }
+        Ok(())
     }
 
     /// A source at a point.
@@ -108,38 +143,31 @@ impl<S: Linear> Claims<S> {
         source: Source,
         point: Vec<F>,
     ) -> Result<S, Malformed> {
-        let key = (source, point.iter().map(F::to_bytes).collect::<Vec<_>>());
         match source {
             Source::Public(i) => {
                 let evaluate = || {
                     let grid = &context.values.public_grids[i];
                     let weights = outer_product(&grid.lens, &grid.split(&point));
                     let terms = context.values.publics[i].par_iter().with_min_len(1 << 12).zip(weights);
-                    terms.map(|(v, w)| crate::group::f_from_i64(*v) * w).sum()
+                    terms.map(|(v, w)| f_from_i64(*v) * w).sum()
                 };
-                Ok(S::known(*self.known.entry(key).or_insert_with(evaluate)))
+                Ok(S::known(*self.known.entry(key(source, &point)).or_insert_with(evaluate)))
             }
             Source::Column(column) => {
-                if let Some(&known) = self.index.get(&key) {
-                    return Ok(self.list[known].scalar.clone());
+                let key = key(source, &point);
+                if !self.index.contains_key(&key) {
+                    self.columns(party, context, std::iter::once((column, point)))?;
                 }
-                let mut combined = None;
-                let scalar = party.commit(Message::Evaluation, 1, || {
-                    let (rows, value) = combine(
-                        &context.plan.columns[column].layout,
-                        &context.values.columns[column],
-                        &point,
-                    );
-                    combined = Some(rows);
-                    vec![value]
-                })?;
-                let scalar = scalar.into_iter().next().ok_or(Malformed("an evaluation is missing"))?;
-                self.index.insert(key, self.list.len());
-                self.list.push(Claim { column, point, scalar: scalar.clone(), combined });
-                Ok(scalar)
+                let claim = self.index.get(&key).and_then(|&known| self.list.get(known));
+                Ok(claim.ok_or(Malformed("an evaluation is missing"))?.scalar.clone())
             }
         }
     }
+}
+
+/// What an evaluation is known by.
+fn key(source: Source, point: &[F]) -> (Source, Vec<[u8; 32]>) {
+    (source, point.iter().map(F::to_bytes).collect())
 }
 
 impl Context<'_> {
@@ -154,6 +182,16 @@ impl Context<'_> {
 
 /// One pass over the integers of a column: its rows combined by the point's row weights, and the evaluation.
 fn combine(layout: &Layout, values: &[i64], point: &[F]) -> (Combined, F) {
+    if let Some((row, at)) = layout.element(point) {
+        let own: Vec<F> = values[layout.range(row)].iter().map(|v| f_from_i64(*v)).collect();
+        let value = own[at];
+        let zeros = |len| vec![F::ZERO; len];
+        let combined = match layout.is_tail(row) {
+            true => Combined { full: zeros(layout.row_len()), tail: own },
+            false => Combined { full: own, tail: zeros(layout.tail_len().unwrap_or(0)) },
+        };
+        return (combined, value);
+    }
     let columns = layout.column_weights(point);
     let rows: Vec<_> = layout.row_weights(point).iter().map(limbs).collect();
     // Enough rows for a thread to be worth it.

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use halo2curves::ff::Field;
 use rayon::prelude::*;
 
-use crate::grid::Grid;
+use crate::grid::{Grid, bits_of};
 use crate::group::{F, f_from_i128};
 use crate::layout::outer_product;
-use crate::poly::eq_sum;
+use crate::poly::{bits, eq_sum};
 use crate::wide::{ColumnSums, dot, limbs};
 
 /// Where values come from.
@@ -137,6 +137,18 @@ impl Expr {
 }
 
 impl Term {
+    /// The point of the source's extension, given that of the expression's.
+    pub(crate) fn point(&self, grid: &Grid, axes: &[&[F]]) -> Vec<F> {
+        let mut point = Vec::with_capacity(grid.vars());
+        for (slot, &len) in self.slots.iter().zip(&grid.lens) {
+            match slot {
+                Slot::Axis(i) => point.extend_from_slice(axes[*i]),
+                Slot::At(c) => point.extend(bits(*c, bits_of(len))),
+            }
+        }
+        point
+    }
+
     /// Position of the first element and distance between neighbours along each axis of the grid.
     fn strides(&self, axes: usize, grid: &Grid) -> (usize, Vec<usize>) {
         let mut strides = vec![0; axes];

@@ -109,6 +109,21 @@ impl Layout {
         (lens, point[point.len() - vars..].to_vec())
     }
 
+    /// Row and place in it of the element at `point`, where the point is Boolean and no padding: all weights but its own are
+    /// zero.
+    pub(crate) fn element(&self, point: &[F]) -> Option<(usize, usize)> {
+        use halo2curves::ff::Field as _;
+        let padded = point.iter().try_fold(0, |index, z| match *z {
+            z if z == F::ZERO => Some(2 * index),
+            z if z == F::ONE => Some(2 * index + 1),
+            _ => None,
+        })?;
+        let compact = self.grid.compact_positions()(padded)?;
+        let per_outer = self.row_len * (self.blocks - 1) + self.tail_len;
+        let block = (compact % per_outer / self.row_len).min(self.blocks - 1);
+        Some((compact / per_outer * self.blocks + block, compact % per_outer - block * self.row_len))
+    }
+
     /// One weight per element of a full row, at `point`; a short row takes the first ones.
     pub(crate) fn column_weights(&self, point: &[F]) -> Vec<F> {
         let (lens, within) = self.within(point);
@@ -170,6 +185,17 @@ mod tests {
                 .fold(F::ZERO, |sum, r| sum + rows[r] * inner(&values[layout.range(r)], &columns));
             let expected = inner(&values, &outer_product(&grid.lens, &grid.split(&point)));
             assert_eq!(value, expected, "{grid:?}");
+            assert_eq!(layout.element(&point), (point.is_empty()).then_some((0, 0)), "{grid:?}");
+            // At Boolean points all weights are those of one element.
+            for (compact, value) in values.iter().enumerate() {
+                let point = crate::poly::bits(grid.pad(compact), grid.vars());
+                let (row, at) = layout.element(&point).unwrap();
+                assert_eq!(values[layout.range(row)][at], *value);
+                let unit =
+                    |len: usize, i: usize| (0..len).map(|j| F::from(u64::from(i == j))).collect::<Vec<_>>();
+                assert_eq!(layout.row_weights(&point), unit(layout.rows(), row));
+                assert_eq!(layout.column_weights(&point), unit(layout.row_len(), at));
+            }
         }
     }
 }

@@ -1,32 +1,35 @@
 //! The merge of chunks: sums of hidden totals satisfy a relation system.
 //!
-//! A chunk `i` proves that its totals `t_{i,r}`, `r < R`, satisfy its relations; the verifier knows commitments `D_{i,r}` to them,
-//! linear forms in the points of the chunk's proof. The *verdict* is a relation system whose one given tensor, number 0 of
-//! segment `Input`, holds the sums `s_r`. A merge is, in this order,
+//! A chunk `i` proves that its totals `t_{i,r}`, `r < R`, satisfy its relations; the verifier knows commitments
+//! `D_{i,r}` to them, linear forms in the points of the chunk's proof. The *verdict* is a relation system whose one
+//! given tensor, number 0 of segment `Input`, holds the sums `s_r`. A merge is, in this order,
 //!
 //! 1. row commitments to `s`, under a fresh salt;
 //! 2. a proof of the verdict system by the engine's ordinary protocol, in which each `s_r` is evaluated: `E_r`;
 //! 3. a Schnorr proof that `Σ_r λ^r (E_r − Σ_i D_{i,r})` is a multiple of `H`: first message `K`, response `z`.
 //!
-//! The transcript absorbs binding, digest of the verdict system, commitment, number of chunks and the digests of all chunks (statement
-//! and proof) in order; then the verdict's proof runs; `λ` is drawn after that proof. So `λ` comes after everything
-//! that the equations speak of: the `D` are functions of the chunks' statements and proofs, the `E` of the verdict's proof.
+//! The transcript absorbs binding, digest of the verdict system, commitment, number of chunks and the digests of all
+//! chunks (statement and proof) in order; then the verdict's proof runs; `λ` is drawn after that proof. So `λ` comes
+//! after everything that the equations speak of: the `D` are functions of the chunks' statements and proofs, the `E` of
+//! the verdict's proof.
 //!
 //! # Why the sums are the sums
 //!
-//! * `D_{i,r}` opens to `t_{i,r}`: it is the linear form that the chunk's own opening shows to be the evaluation of the totals'
-//!   expression at the Boolean point of element `r`, which is that element.
-//! * `t_{i,r}` is an integer below `2^100` in magnitude: the element of a tensor whose value the chunk's relations fix over the integers
-//!   ([`RelationSystem`] admits no other; inputs by the range check of their width, weights by their certificate). So
-//!   `|Σ_i t_{i,r}| < 2^32 · 2^100`, far below half the field.
-//! * `E_r` opens to `s_r` in the same way, by the opening of the verdict's proof. `−2^(w−1) ≤ s_r < 2^(w−1)`, `w ≤ 62` the declared width,
-//!   by the range check that the plan makes for every tensor of segment `Input`, whether a relation reads it or not.
+//! * `D_{i,r}` opens to `t_{i,r}`: it is the linear form that the chunk's own opening shows to be the evaluation of the
+//!   totals' expression at the Boolean point of element `r`, which is that element.
+//! * `t_{i,r}` is an integer below `2^100` in magnitude: the element of a tensor whose value the chunk's relations fix
+//!   over the integers ([`RelationSystem`] admits no other; inputs by the range check of their width, weights by their
+//!   certificate). So `|Σ_i t_{i,r}| < 2^32 · 2^100`, far below half the field.
+//! * `E_r` opens to `s_r` in the same way, by the opening of the verdict's proof. `−2^(w−1) ≤ s_r < 2^(w−1)`, `w ≤ 62`
+//!   the declared width, by the range check that the plan makes for every tensor of segment `Input`, whether a relation
+//!   reads it or not.
 //! * `Σ_r λ^r (s_r − Σ_i t_{i,r}) = 0` by the Schnorr proof (or its prover knows a relation between `U` and `H`), hence
-//!   `s_r = Σ_i t_{i,r}` in the field for every `r`, but for `(R−1)/|F|`; and both sides being small, over the integers.
+//!   `s_r = Σ_i t_{i,r}` in the field for every `r`, but for `(R−1)/|F|`; and both sides being small, over the
+//!   integers.
 //! * `s` satisfies the verdict by the proof of it. Values between `s` and what the verdict asks of it are pinned there.
 //!
-//! What is added up are the elements of the tensor that a [`Chunk`](crate::Chunk) names, one by one: an element cannot stand in for
-//! another, because each has a power of `λ` of its own.
+//! What is added up are the elements of the tensor that a [`Chunk`](crate::Chunk) names, one by one: an element cannot
+//! stand in for another, because each has a power of `λ` of its own.
 
 use std::collections::BTreeMap;
 

@@ -160,6 +160,12 @@ impl<'t> Places<'t> {
         let places = self.list.par_iter();
         places
             .map(|(layout, point)| {
+                if let Some((_, at)) = layout.element(point) {
+                    return (
+                        eq[at],
+                        if layout.tail_len().is_some_and(|len| at < len) { eq[at] } else { F::ZERO },
+                    );
+                }
                 let columns = layout.column_weights(point);
                 let tail = layout.tail_len().map_or(F::ZERO, |len| inner(&columns[..len], eq));
                 (inner(&columns, eq), tail)
@@ -175,18 +181,30 @@ struct ColumnRounds {
 
 impl ColumnRounds {
     fn new<S>(places: &Places<'_>, claims: &[Claim<S>], powers: &[F]) -> Self {
-        // Claims at one place are one pair, or two where there are short rows.
+        // Claims at one place are one pair, or two where there are short rows. Elements of one row are one pair.
         let mut pairs: Vec<(Vec<F>, Vec<F>)> = Vec::with_capacity(2 * places.list.len());
-        for (layout, point) in &places.list {
-            let columns = layout.column_weights(point);
-            let tail = layout.tail_len().unwrap_or(0);
-            let short = (vec![F::ZERO; tail], columns[..tail].to_vec());
-            pairs.push((vec![F::ZERO; columns.len()], columns));
-            pairs.push(short);
-        }
+        let mut of_place = vec![None; places.list.len()];
+        let mut of_row = BTreeMap::new();
         for ((claim, power), place) in claims.iter().zip(powers).zip(&places.of_claim) {
+            let (layout, point) = &places.list[*place];
             let combined = claim.combined.as_ref().expect("the prover has rows");
-            for (pair, u) in [(2 * place, &combined.full), (2 * place + 1, &combined.tail)] {
+            if let Some((row, at)) = layout.element(&claim.point) {
+                let pair = *of_row.entry((claim.column, row)).or_insert_with(|| {
+                    let own = if layout.is_tail(row) { &combined.tail } else { &combined.full };
+                    pairs.push((own.clone(), vec![F::ZERO; own.len()]));
+                    pairs.len() - 1
+                });
+                pairs[pair].1[at] += power;
+                continue;
+            }
+            let first = *of_place[*place].get_or_insert_with(|| {
+                let columns = layout.column_weights(point);
+                let tail = layout.tail_len().unwrap_or(0);
+                let short = (vec![F::ZERO; tail], columns[..tail].to_vec());
+                pairs.extend([(vec![F::ZERO; columns.len()], columns), short]);
+                pairs.len() - 2
+            });
+            for (pair, u) in [(first, &combined.full), (first + 1, &combined.tail)] {
                 for (sum, u) in pairs[pair].0.iter_mut().zip(u) {
                     *sum += *u * power;
                 }

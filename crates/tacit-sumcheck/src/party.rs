@@ -6,6 +6,7 @@
 //! protocol is written once against [`Party`] and run by both.
 
 use halo2curves::ff::Field;
+use rayon::prelude::*;
 
 use crate::group::{Affine, F, Point, decode_all, encode, normalise};
 use crate::pedersen::Pedersen;
@@ -251,7 +252,8 @@ impl Party for Prover {
         let scalars: Vec<Opened> =
             values.into_iter().map(|value| Opened { value, blind: self.random(), known: false }).collect();
         let pedersen = Pedersen::get();
-        let points: Vec<Point> = scalars.iter().map(|s| pedersen.commit(&s.value, &s.blind)).collect();
+        let points = scalars.par_iter().with_min_len(8).map(|s| pedersen.commit(&s.value, &s.blind));
+        let points: Vec<Point> = points.collect();
         self.send(&normalise(&points));
         Ok(scalars)
     }

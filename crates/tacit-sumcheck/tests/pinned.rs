@@ -9,12 +9,21 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use common::chunks;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_relations::testing::random::perceptron;
 use tacit_relations::testing::{Case, selections};
-use tacit_relations::{Commitment, Openings, Segment, Silent, Statement};
+use tacit_relations::{Commitment, Openings, RelationSystem, Segment, Silent, Statement};
 use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
+
+/// Totals of the claim in chunks.
+const TOTALS: usize = 3;
+
+/// What is proved of their sums.
+fn verdict() -> RelationSystem {
+    chunks::verdict(30, &[(-100_000, 100_000), (-5_000, 65_535), (-65_536, 100_000)])
+}
 
 /// What the certificate is bound to.
 const BINDING: [u8; 32] = [11; 32];
@@ -52,6 +61,11 @@ fn made() -> Vec<(String, Vec<u8>)> {
             files.push((format!("{name}-certificate"), certify(&case, &statement, &openings)));
         }
     }
+    let claim = chunks::claim(TOTALS);
+    files.push(("claim-merge".to_owned(), chunks::merge(&claim, &verdict()).unwrap()));
+    for (i, (_, _, proof)) in claim.chunks.into_iter().enumerate() {
+        files.push((format!("claim-chunk-{i}"), proof));
+    }
     files
 }
 
@@ -78,6 +92,12 @@ fn accept() {
             checked.unwrap_or_else(|e| panic!("{name}: {e}"));
         }
     }
+    let mut claim = chunks::claim(TOTALS);
+    for (i, (_, _, proof)) in claim.chunks.iter_mut().enumerate() {
+        *proof = read(&format!("claim-chunk-{i}"));
+    }
+    chunks::verify(&claim, &read("claim-merge"), &verdict())
+        .unwrap_or_else(|e| panic!("a claim in chunks: {e}"));
 }
 
 #[test]

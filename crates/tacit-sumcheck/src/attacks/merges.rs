@@ -99,8 +99,9 @@ fn sums_are_those_of_the_totals() {
 /// What would pass if the equations were joined by a challenge that the prover knows when it commits to the sums.
 #[test]
 fn elements_do_not_stand_in_for_each_other() {
+    type Change<'c> = &'c dyn Fn(&mut Vec<i64>);
     let chunks = accepted(4);
-    let lie = |change: &dyn Fn(&mut Vec<i64>)| {
+    let lie = |change: Change<'_>| {
         let mut sums = chunks.sums.clone();
         change(&mut sums);
         assert_ne!(sums, chunks.sums);
@@ -116,8 +117,7 @@ fn elements_do_not_stand_in_for_each_other() {
         sums[0] += 6;
         sums[1] -= 2;
     };
-    let tricks: [(u64, &dyn Fn(&mut Vec<i64>)); 4] =
-        [(1, &shifted), (1, &swapped), (1, &rotated), (3, &weighed)];
+    let tricks: [(u64, Change<'_>); 4] = [(1, &shifted), (1, &swapped), (1, &rotated), (3, &weighed)];
     for (i, (lambda, change)) in tricks.into_iter().enumerate() {
         let sums = lie(change);
         assert!(chunks.believes(&sums, Some(&linked_by(lambda))), "{i}: it would work");
