@@ -9,7 +9,7 @@ use crate::claim::{Claim, ClaimError, MAX_CLAIM};
 
 const VERSION: u16 = 1;
 /// Longest engine proof, in bytes.
-const MAX_PROOF: usize = 64 << 20;
+pub(crate) const MAX_PROOF: usize = 64 << 20;
 
 /// A claim and an engine's proof of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Bundle {
 }
 
 /// A length, checked before anything else, and as many bytes.
-fn part(
+pub(crate) fn part(
     bytes: &[u8],
     check: impl Fn(usize) -> Result<(), BundleError>,
 ) -> Result<(&[u8], &[u8]), BundleError> {

@@ -3,6 +3,7 @@
 //! * [`Card`]: what an owner says about a model, signed; its id is the SHA-256 of its canonical JSON.
 //! * [`CardPoints`]: what is too large for the card, named by digest in it.
 //! * [`Claim`]: what is claimed of a card's model; its [digest](Claim::digest) is what engines bind their proofs to.
+//! * [`ProofChunk`]: a part of a proof, before it is merged.
 //! * [`Bundle`]: a claim with an engine's proof, the proof file.
 //! * [`WeightsOpening`], [`InputOpening`], [`OutputOpening`]: secret files that open commitments.
 //! * [`OwnerKey`], [`OwnerPublicKey`], [`Fingerprint`]: who signs.
@@ -14,6 +15,7 @@ mod bundle;
 mod bytes;
 mod card;
 mod check;
+mod chunk;
 mod claim;
 mod commitments;
 mod encoding;
@@ -37,6 +39,7 @@ pub use bytes::{
 };
 pub use card::{Accuracy, Card, CardError, OutOfRange, Policy, Quantisation, UnsignedCard};
 pub use check::{ClaimMismatch, OpeningMismatch, RecordError};
+pub use chunk::{ChunkError, ProofChunk};
 pub use claim::{
     Attestation, Claim, ClaimError, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim,
 };

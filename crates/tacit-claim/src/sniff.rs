@@ -9,6 +9,7 @@ use tacit_model::Schema;
 
 use crate::bundle::Bundle;
 use crate::card::Card;
+use crate::chunk::ProofChunk;
 use crate::opening::{InputOpening, OutputOpening, WeightsOpening};
 use crate::points::CardPoints;
 
@@ -23,6 +24,8 @@ pub enum FileKind {
     CardPoints,
     /// A claim with its proof.
     Proof,
+    /// A part of a proof that is not merged yet.
+    Chunk,
     /// `opening.secret`.
     WeightsOpening,
     /// `input.secret`.
@@ -47,7 +50,12 @@ impl FileKind {
     pub const fn is_secret(self) -> bool {
         matches!(
             self,
-            Self::Model | Self::WeightsOpening | Self::InputOpening | Self::OutputOpening | Self::OwnerKey
+            Self::Model
+                | Self::Chunk
+                | Self::WeightsOpening
+                | Self::InputOpening
+                | Self::OutputOpening
+                | Self::OwnerKey
         )
     }
 }
@@ -59,6 +67,7 @@ impl fmt::Display for FileKind {
             Self::Card => "card",
             Self::CardPoints => "points of a card",
             Self::Proof => "proof",
+            Self::Chunk => "chunk of a proof",
             Self::WeightsOpening => "opening of a card",
             Self::InputOpening => "opening of a record",
             Self::OutputOpening => "opening of an answer",
@@ -74,10 +83,11 @@ impl fmt::Display for FileKind {
 /// The kind of file that `bytes` are.
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> FileKind {
-    let magics: [(&[u8], FileKind); 9] = [
+    let magics: [(&[u8], FileKind); 10] = [
         (b"TACITMDL", FileKind::Model),
         (&CardPoints::MAGIC, FileKind::CardPoints),
         (&Bundle::MAGIC, FileKind::Proof),
+        (&ProofChunk::MAGIC, FileKind::Chunk),
         (&WeightsOpening::MAGIC, FileKind::WeightsOpening),
         (&InputOpening::MAGIC, FileKind::InputOpening),
         (&OutputOpening::MAGIC, FileKind::OutputOpening),

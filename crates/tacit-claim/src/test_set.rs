@@ -28,6 +28,15 @@ pub struct AccuracyClaim {
 impl AccuracyClaim {
     /// Most parts of a proof.
     pub const MAX_CHUNKS: u32 = 1 << 16;
+
+    /// The records that a chunk is about: all chunks together are about all records, in order, as many each as possible
+    /// alike. `None` where there is no such chunk.
+    #[must_use]
+    pub fn records_of(&self, chunk: u32) -> Option<std::ops::Range<u64>> {
+        let start =
+            |i: u32| (u128::from(self.samples) * u128::from(i) / u128::from(self.chunks.max(1))) as u64;
+        (chunk < self.chunks).then(|| start(chunk)..start(chunk + 1))
+    }
 }
 
 /// A test set, as a claim states it.

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     /// Prove a claim about a committed model
     #[command(subcommand)]
     Prove(Prove),
+    /// Join the chunks of an accuracy proof
+    Merge(Merge),
     /// Verify a proof against a card
     Verify(Verify),
     /// Test sets
@@ -287,12 +289,44 @@ pub(crate) struct ProveAccuracy {
     /// Column that tells groups apart, for conditions that name none
     #[arg(long, value_name = "COLUMN")]
     pub(crate) by: Option<String>,
+    /// Prove in so many chunks, each about a part of the records [default: as few as take 4 GiB of memory each]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) chunks: Option<u32>,
+    /// Prove only chunk I of N, counted from 1: the output is a chunk file for `tacit merge`
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["chunks", "work", "hide"])]
+    pub(crate) chunk: Option<OneChunk>,
+    /// Folder for finished chunks, from which a proof that was cut off goes on [default: PROOF.work]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
     /// State only a commitment to the test set, records and labels
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     pub(crate) hide: Vec<HiddenOfTest>,
     /// State these in the claim (weights: the card must have been made with --public-weights)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     pub(crate) reveal: Vec<RevealedOfTest>,
+}
+
+/// One of several chunks, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OneChunk {
+    /// Which.
+    pub(crate) number: u32,
+    /// Of how many.
+    pub(crate) count: u32,
+}
+
+impl std::str::FromStr for OneChunk {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match parts {
+            Some((number, count)) if (1..=count).contains(&number) && count <= 65_536 => {
+                Ok(Self { number, count })
+            }
+            _ => Err("write 1/4 for the first of four chunks; at most 65536".to_owned()),
+        }
+    }
 }
 
 /// What of a test set's proof can be hidden.
@@ -411,6 +445,34 @@ pub(crate) enum Revealed {
 pub(crate) enum Hidden {
     /// Only a commitment to the answer stands in the claim
     Output,
+}
+
+/// `tacit merge`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Join the chunks of an accuracy proof that `tacit prove accuracy --chunk` made, in any order.\n\n\
+        Every chunk is verified. A missing, repeated or foreign chunk is refused. The proof is as good as one made in one \
+        go; chunk files tell the sums over their records: delete them when the proof is made.",
+    after_help = "Example:\n  tacit merge 1.chunk 2.chunk 3.chunk --card card.json --data test.csv -o accuracy.proof"
+)]
+pub(crate) struct Merge {
+    /// The chunks
+    #[arg(value_name = "CHUNK", required = true)]
+    pub(crate) chunks: Vec<PathBuf>,
+    /// The card
+    #[arg(long, value_name = "card.json")]
+    pub(crate) card: PathBuf,
+    /// The test set
+    #[arg(long, value_name = "TEST")]
+    pub(crate) data: PathBuf,
+    /// Column or array of the test set that holds the labels [default: the one that the claim names]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) labels: Option<String>,
+    /// The proof
+    #[arg(short, long, value_name = "PROOF")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) force: Force,
 }
 
 /// `tacit verify`

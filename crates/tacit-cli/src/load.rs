@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tacit_claim::{
     Bundle, BundleError, Card, CardPoints, ClaimError, FileKind, InputOpening, OutputOpening, OwnerKey,
-    WeightsOpening, sniff,
+    ProofChunk, WeightsOpening, sniff,
 };
 use tacit_core::files;
 use tacit_data::{
@@ -22,7 +22,7 @@ fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
     // Cards, proofs and secrets come from others and are small; a model is one's own.
     let max = match wanted {
         FileKind::Model => files::MAX_FILE,
-        FileKind::Proof => 96 << 20,
+        FileKind::Proof | FileKind::Chunk => tacit_core::MAX_CHUNK_FILE,
         FileKind::CardPoints => 65 << 20,
         _ => 32 << 20,
     };
@@ -118,6 +118,13 @@ pub(crate) fn proof(path: &Path) -> Result<Bundle, Failure> {
         } else {
             failure.advise("check the order of the arguments and the names of the files")
         }
+    })
+}
+
+/// A chunk of a proof.
+pub(crate) fn chunk(path: &Path) -> Result<ProofChunk, Failure> {
+    ProofChunk::from_bytes(&bytes(path, FileKind::Chunk)?).map_err(|e| {
+        unusable(path, e).advise("prove the chunk again with `tacit prove accuracy --chunk i/n`")
     })
 }
 

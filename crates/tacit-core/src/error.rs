@@ -215,6 +215,37 @@ pub enum CoreError {
     /// A claim that has no meaning on the test set.
     #[error(transparent)]
     Tally(#[from] TallyError),
+    /// No chunk to merge, or a chunk of a claim that has none.
+    #[error("there is no chunk to merge")]
+    NoChunk,
+    /// A chunk beyond the last.
+    #[error("there is no chunk {number} of {count}")]
+    NoSuchChunk {
+        /// The chunk asked for, counted from 1.
+        number: u64,
+        /// Chunks of the claim.
+        count: u32,
+    },
+    /// Chunks that were not given.
+    #[error("{} of {count} chunks {} missing: {}", missing.len(), if missing.len() == 1 { "is" } else { "are" }, numbers(missing))]
+    MissingChunks {
+        /// Their positions, from 0.
+        missing: Vec<u32>,
+        /// Chunks of the claim.
+        count: u32,
+    },
+    /// A chunk given twice.
+    #[error("chunk {} is given twice", .0 + 1)]
+    RepeatedChunk(u32),
+    /// A chunk of another claim.
+    #[error("chunk {} belongs to another claim: another card, test set, bound, context or number of chunks", .0 + 1)]
+    ForeignChunk(u32),
+    /// A chunk that does not hold.
+    #[error("chunk {} is damaged or was not made for this card and test set", .0 + 1)]
+    BadChunk(u32),
+    /// The statement of a claim in chunks is asked for: each chunk has one of its own.
+    #[error("the claim was proved in {0} chunks, each of which has a statement of its own")]
+    InChunks(u32),
     /// The model does not meet a requirement: what it reaches and what is needed.
     #[error("{0}")]
     Missed(String),
@@ -308,6 +339,10 @@ impl CoreError {
             Self::DataRecord { .. } => "correct the row, or use a model whose schema declares a wider range; only test sets that the \
                 verifier sees are clipped"
                 .to_owned(),
+            Self::MissingChunks { .. } => "prove them with `tacit prove accuracy --chunk i/n` and pass all".to_owned(),
+            Self::RepeatedChunk(_) | Self::ForeignChunk(_) => "pass every chunk of one claim once".to_owned(),
+            Self::BadChunk(_) => "prove it again with `tacit prove accuracy --chunk i/n`".to_owned(),
+            Self::NoSuchChunk { .. } => "chunks are counted from 1".to_owned(),
             Self::NoModel => "pass --model with the public model file".to_owned(),
             Self::Record(_) | Self::Evaluation(EvaluationError::OutOfRange { .. }) => {
                 "correct the record, or use a model whose schema declares a wider range".to_owned()
@@ -318,6 +353,13 @@ impl CoreError {
             _ => return None,
         })
     }
+}
+
+/// At most sixteen positions, counted from 1.
+fn numbers(positions: &[u32]) -> String {
+    let shown: Vec<String> = positions.iter().take(16).map(|i| (i + 1).to_string()).collect();
+    let more = positions.len().saturating_sub(16);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
 fn hex(bytes: &[u8; 32]) -> String {

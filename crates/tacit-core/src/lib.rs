@@ -5,7 +5,8 @@
 //! commit ──► Card (+ CardPoints beside it) + WeightsOpening
 //! commit_input ──► InputOpening
 //! prove_inference(model, card, opening, record) ──► Bundle
-//! prove_accuracy, prove_predictions(model, card, opening, test set) ──► Bundle
+//! prepare_accuracy(model, card, opening, test set) ──► Ready ──► Bundle, or chunks ── merge ──► Bundle
+//! prove_predictions(model, card, opening, test set) ──► Bundle
 //! verify(bundle, card, test set) ──► Verdict
 //! ```
 //!
@@ -13,6 +14,8 @@
 //! are zeroised, and every error says which of the command's exit codes it means ([`Outcome`]) and what to do
 //! next ([`CoreError::advice`]).
 
+mod chunk_folder;
+mod chunks;
 mod commit;
 mod error;
 pub mod files;
@@ -25,11 +28,15 @@ mod test_set;
 mod verify;
 mod weights;
 
+pub use chunk_folder::{ChunkFolder, MAX_CHUNK_FILE};
+pub use chunks::{ChunkStore, merge};
 pub use commit::{CommitRequest, Committed, commit, commit_input};
 pub use error::{CoreError, Outcome};
 pub use folder::DataFolder;
 pub use prove::{ProveInference, Proved, Record, prove_inference};
-pub use prove_test_set::{ProvedTestSet, Required, TestSetProof, prove_accuracy, prove_predictions};
+pub use prove_test_set::{
+    Chunks, ProvedTestSet, Ready, Required, TestSetProof, prepare_accuracy, prove_accuracy, prove_predictions,
+};
 pub use statement::statement;
 pub use verify::{Expectations, Supplied, Verdict, verify};
 

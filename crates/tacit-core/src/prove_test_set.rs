@@ -2,20 +2,24 @@
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{
-    AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, Claim, ColumnName, Context, DataClaim, EngineId,
-    Fraction, Metric, PredictionsClaim, Requirement, Scope, WeightsClaim, WeightsOpening,
+    AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, Claim, ClaimKind, ColumnName, Context, DataClaim,
+    EngineId, Fraction, Metric, PredictionsClaim, ProofChunk, Requirement, SaltBytes, Scope, WeightsClaim,
+    WeightsOpening,
 };
 use tacit_halo2::srs::SrsOrigin;
 use tacit_model::{Dataset, Labels, Model};
 use tacit_relations::{
-    Assignment, Opening, Openings, Progress, Segment, Tally, Trace, committed_labels, tally, trace,
+    Assignment, Commitment, Opening, Openings, Progress, Segment, Tally, Trace, committed_labels, tally,
+    trace,
 };
 
+use crate::chunks::{ChunkStore, chunk_count};
 use crate::commit::{commit_tensors, fresh_salt};
 use crate::error::CoreError;
 use crate::folder::DataFolder;
 use crate::measure::{Miss, miss};
 use crate::prove::{Owned, proof};
+use crate::statement::{Seen, lower};
 use crate::test_set::Part;
 
 /// What to prove about a test set, whatever the claim.
@@ -37,6 +41,17 @@ pub struct TestSetProof<'a> {
     pub reveal_weights: bool,
     /// What the proof is made for.
     pub context: &'a Context,
+}
+
+impl TestSetProof<'_> {
+    const fn owned(&self) -> Owned<'_> {
+        let Self { model, card, points, opening, engine, .. } = *self;
+        Owned { model, card, points, opening, engine }
+    }
+
+    const fn weights_claim(&self) -> WeightsClaim {
+        if self.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden }
+    }
 }
 
 /// What is required.
@@ -72,19 +87,40 @@ impl Answers {
     }
 }
 
-/// Proves that the model of a card meets requirements on a test set, and verifies the proof before handing it out. With
-/// `hide_data`, records and labels are committed and nobody sees them.
+/// A claim that the model meets, ready to be proved in one go or in chunks.
+pub struct Ready<'a> {
+    pub(crate) request: &'a TestSetProof<'a>,
+    pub(crate) claim: Claim,
+    pub(crate) tally: Tally,
+    pub(crate) weights: Commitment,
+    pub(crate) opening: Opening,
+    /// Salt of a hidden test set.
+    data_salt: Option<SaltBytes>,
+}
+
+/// In how many chunks to prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chunks {
+    /// As few as keep a proof within about this many bytes of memory.
+    Within(u64),
+    /// So many.
+    Exactly(u32),
+}
+
+/// Checks that the model of a card meets requirements on a test set, and states the claim. With `hide_data`, records and
+/// labels are committed and nobody sees them.
 ///
 /// # Errors
-/// [`CoreError::Missed`] where the model does not meet them, before any proving; [`CoreError`].
-pub fn prove_accuracy(
+/// [`CoreError::Missed`] where the model does not meet them; [`CoreError`].
+pub fn prepare_accuracy<'a>(
     folder: &DataFolder,
-    request: &TestSetProof<'_>,
+    request: &'a TestSetProof<'a>,
     required: &Required,
     hide_data: bool,
+    chunks: Chunks,
     rng: &mut dyn CryptoRngCore,
     progress: &dyn Progress,
-) -> Result<ProvedTestSet, CoreError> {
+) -> Result<Ready<'a>, CoreError> {
     let (card, data) = (request.card, request.data);
     let samples = data.samples() as u64;
     if !data.fits(card.schema()) {
@@ -99,34 +135,115 @@ pub fn prove_accuracy(
     check_met(request, &requirements, &tally, &answers)?;
     drop(answers);
 
-    let part = Part::whole(card, data.samples(), hide_data, &tally)?;
-    let owned = Owned {
-        model: request.model,
-        card,
-        points: request.points,
-        opening: request.opening,
-        engine: request.engine,
+    let chunks = match chunks {
+        Chunks::Exactly(count) => count,
+        Chunks::Within(_) if hide_data || request.engine == EngineId::Halo2 => 1,
+        Chunks::Within(memory) => chunk_count(card, data.samples(), &tally, memory)?,
     };
-    let (committed, weights_opening) = owned.ready(folder, part.system(), progress)?;
-    let mut openings = Openings::from([(Segment::Weights, weights_opening)]);
-    let data_claim = if hide_data {
+    let (weights, opening) =
+        request.owned().ready(folder, &lower(card.architecture(), Seen::NOTHING)?, progress)?;
+    let (data_claim, data_salt) = if hide_data {
         let salt = fresh_salt(rng);
+        let part = Part::whole(card, data.samples(), true, &tally)?;
         let input = hidden_input(card, data)?;
-        openings.insert(Segment::Input, Opening(*salt.expose()));
         let commitment = commit_tensors(part.system(), request.engine, Segment::Input, &input, &salt)?;
-        DataClaim::Hidden { commitment }
+        (DataClaim::Hidden { commitment }, Some(salt))
     } else {
-        DataClaim::Public { digest: data.digest(), labels: label_column(data)? }
+        (DataClaim::Public { digest: data.digest(), labels: label_column(data)? }, None)
     };
-    let weights = if request.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden };
-    let accuracy = AccuracyClaim { samples, data: data_claim, requirements, chunks: 1, weights };
+    let accuracy =
+        AccuracyClaim { samples, data: data_claim, requirements, chunks, weights: request.weights_claim() };
     let claim = Claim::new(card, request.engine, accuracy, request.context.clone())?;
-    let input = if hide_data { hidden_input(card, data)? } else { Vec::new() };
-    let statement = part.statement(&claim, committed, seen);
-    progress.stage("computing the trace");
-    let trace = compute(request.model, &statement, input)?;
-    let (proof, setup) = proof(folder, request.engine, &statement, &trace, &openings, rng, progress)?;
-    Ok(ProvedTestSet { bundle: Bundle::new(claim, proof)?, setup })
+    Ok(Ready { request, claim, tally, weights, opening, data_salt })
+}
+
+/// Proves in one go that the model of a card meets requirements on a test set: [`prepare_accuracy`] and
+/// [`Ready::prove`].
+///
+/// # Errors
+/// [`CoreError::Missed`] where the model does not meet them, before any proving; [`CoreError`].
+pub fn prove_accuracy(
+    folder: &DataFolder,
+    request: &TestSetProof<'_>,
+    required: &Required,
+    hide_data: bool,
+    rng: &mut dyn CryptoRngCore,
+    progress: &dyn Progress,
+) -> Result<ProvedTestSet, CoreError> {
+    prepare_accuracy(folder, request, required, hide_data, Chunks::Exactly(1), rng, progress)?.prove(
+        folder,
+        &(),
+        rng,
+        progress,
+    )
+}
+
+impl Ready<'_> {
+    /// What will be proved.
+    #[must_use]
+    pub const fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    fn accuracy(&self) -> &AccuracyClaim {
+        match &self.claim.kind {
+            ClaimKind::Accuracy(accuracy) => accuracy,
+            _ => unreachable!("made as one"),
+        }
+    }
+
+    /// Number of chunks.
+    #[must_use]
+    pub fn chunks(&self) -> u32 {
+        self.accuracy().chunks
+    }
+
+    /// Proves the claim, in one go or chunk by chunk, and verifies the proof before handing it out. Finished chunks are
+    /// taken from and left in `store`.
+    ///
+    /// # Errors
+    /// [`CoreError`].
+    pub fn prove(
+        &self,
+        folder: &DataFolder,
+        store: &dyn ChunkStore,
+        rng: &mut dyn CryptoRngCore,
+        progress: &dyn Progress,
+    ) -> Result<ProvedTestSet, CoreError> {
+        let accuracy = self.accuracy();
+        if accuracy.chunks > 1 {
+            return Ok(ProvedTestSet {
+                bundle: self.in_chunks(accuracy, store, rng, progress)?,
+                setup: None,
+            });
+        }
+        let TestSetProof { model, card, data, engine, .. } = *self.request;
+        let part = Part::whole(card, data.samples(), self.data_salt.is_some(), &self.tally)?;
+        let mut openings = Openings::from([(Segment::Weights, self.opening.clone())]);
+        let mut input = Vec::new();
+        if let Some(salt) = &self.data_salt {
+            openings.insert(Segment::Input, Opening(*salt.expose()));
+            input = hidden_input(card, data)?;
+        }
+        let statement = part.statement(&self.claim, self.weights.clone(), Some(data));
+        progress.stage("computing the trace");
+        let trace = compute(model, &statement, input)?;
+        let (proof, setup) = proof(folder, engine, &statement, &trace, &openings, rng, progress)?;
+        Ok(ProvedTestSet { bundle: Bundle::new(self.claim.clone(), proof)?, setup })
+    }
+
+    /// Proves one chunk, counted from 0.
+    ///
+    /// # Errors
+    /// [`CoreError::NoSuchChunk`], [`CoreError`].
+    pub fn prove_chunk(
+        &self,
+        index: u32,
+        rng: &mut dyn CryptoRngCore,
+        progress: &dyn Progress,
+    ) -> Result<ProofChunk, CoreError> {
+        self.chunk(self.accuracy(), index, rng, progress)
+    }
 }
 
 /// Proves what the model of a card answers to every record of a public test set: its classes, or with `outputs` the
@@ -156,18 +273,10 @@ pub fn prove_predictions(
         let indices: Option<Vec<i64>> = answers.0.chunks_exact(width).map(class).collect();
         AnswersClaim::Classes { indices: indices.ok_or(CoreError::NoClasses)? }
     };
-    let weights = if request.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden };
-    let digest = data.digest();
-    let predictions = PredictionsClaim { samples: data.samples() as u64, digest, answers, weights };
+    let (samples, digest, weights) = (data.samples() as u64, data.digest(), request.weights_claim());
+    let predictions = PredictionsClaim { samples, digest, answers, weights };
     let part = Part::answers(card, &predictions)?;
-    let owned = Owned {
-        model: request.model,
-        card,
-        points: request.points,
-        opening: request.opening,
-        engine: request.engine,
-    };
-    let (committed, weights_opening) = owned.ready(folder, part.system(), progress)?;
+    let (committed, weights_opening) = request.owned().ready(folder, part.system(), progress)?;
     let claim = Claim::new(card, request.engine, predictions, request.context.clone())?;
     let statement = part.statement(&claim, committed, Some(data));
     progress.stage("computing the trace");
@@ -252,7 +361,7 @@ fn hidden_input(card: &Card, data: &Dataset) -> Result<Vec<Vec<i64>>, CoreError>
 }
 
 /// The values of every tensor.
-fn compute(
+pub(crate) fn compute(
     model: &Model,
     statement: &tacit_relations::Statement,
     input: Vec<Vec<i64>>,

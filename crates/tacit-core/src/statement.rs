@@ -43,6 +43,7 @@ pub(crate) fn statement_with(
         ClaimKind::Inference(inference) => {
             assemble(claim, inference, lower(card.architecture(), Seen::of(inference))?, weights)
         }
+        ClaimKind::Accuracy(accuracy) if accuracy.chunks > 1 => Err(CoreError::InChunks(accuracy.chunks)),
         ClaimKind::Accuracy(accuracy) => {
             let tally = tally_of(card, accuracy, data)?;
             let samples = usize::try_from(accuracy.samples).map_err(|_| CoreError::NoData)?;

@@ -9,6 +9,7 @@ use tacit_model::{Dataset, Model};
 use tacit_relations::{Engine, Opening, Progress, Refused, RelationSystem, Segment, Statement};
 use tacit_sumcheck::SumcheckEngine;
 
+use crate::chunks::verify_chunks;
 use crate::commit::commit_segment;
 use crate::error::CoreError;
 use crate::folder::DataFolder;
@@ -95,16 +96,23 @@ pub fn verify(
     if let Some(answer) = &expected.answer {
         check_answer(claim, &system, answer)?;
     }
-    let statement = statement_with(claim, card, weights, supplied.data)?;
-    let setup = {
-        let _span = tracing::info_span!("verify").entered();
-        match claim.engine {
-            EngineId::Sumcheck => {
-                check_proof(&SumcheckEngine, &statement, bundle, progress)?;
-                None
-            }
-            EngineId::Halo2 => {
-                Some(check_under_setups(folder, &statement, bundle, expected.allow_dev_srs, progress)?)
+    let setup = match &claim.kind {
+        ClaimKind::Accuracy(accuracy) if accuracy.chunks > 1 => {
+            let _span = tracing::info_span!("verify").entered();
+            verify_chunks(claim, accuracy, card, &weights, supplied.data, bundle.proof(), progress)?;
+            None
+        }
+        _ => {
+            let statement = statement_with(claim, card, weights, supplied.data)?;
+            let _span = tracing::info_span!("verify").entered();
+            match claim.engine {
+                EngineId::Sumcheck => {
+                    check_proof(&SumcheckEngine, &statement, bundle, progress)?;
+                    None
+                }
+                EngineId::Halo2 => {
+                    Some(check_under_setups(folder, &statement, bundle, expected.allow_dev_srs, progress)?)
+                }
             }
         }
     };

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
             let card = args.card.as_deref().map(load::card).transpose()?;
             proof(&mut report, &load::proof(path).map_err(|f| f.code(2))?, card.as_ref())?;
         }
+        FileKind::Chunk => chunk(&mut report, path)?,
         FileKind::WeightsOpening => weights_opening(&mut report, path)?,
         FileKind::InputOpening => input_opening(&mut report, path)?,
         FileKind::OutputOpening => output_opening(&mut report, path)?,
@@ -382,6 +383,24 @@ fn weights_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {
         report,
         "with the model file, the power to prove in the owner's name; without it, guesses at the weights can be checked",
     );
+    Ok(())
+}
+
+fn chunk(report: &mut Report, path: &Path) -> Result<(), Failure> {
+    let chunk = load::chunk(path)?;
+    let chunks = match &chunk.claim.kind {
+        ClaimKind::Accuracy(accuracy) => accuracy.chunks,
+        _ => 1,
+    };
+    report.field("chunk", format!("{} of {chunks}", u64::from(chunk.index) + 1));
+    report.field("of claim", chunk.claim.digest().to_string());
+    report.field("about card", chunk.claim.card_id.to_string());
+    report.field("engine's proof", format!("{} bytes", chunk.proof.len()));
+    report.set("chunk", u64::from(chunk.index) + 1);
+    report.set("chunks", chunks);
+    report.set("claim_digest", chunk.claim.digest().to_string());
+    report.set("card_id", chunk.claim.card_id.to_string());
+    reveals(report, "how much is right among its records, exactly: for the prover only, until it is merged");
     Ok(())
 }
 

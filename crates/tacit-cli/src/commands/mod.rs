@@ -5,6 +5,7 @@ mod commit_input;
 mod dataset;
 mod demo;
 mod inspect;
+mod merge;
 mod predict;
 pub(crate) mod prove;
 mod quantize;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Report, Failure> {
         Command::Commit(args) => commit::run(args),
         Command::CommitInput(args) => commit_input::run(args),
         Command::Prove(args) => prove::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Dataset(args) => dataset::run(args),
         Command::Inspect(args) => inspect::run(args),

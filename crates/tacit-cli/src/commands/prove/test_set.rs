@@ -1,23 +1,26 @@
 //! `tacit prove accuracy` and `tacit prove predictions`
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rand_core::OsRng;
 use tacit_claim::{AnswersClaim, Claim, ClaimKind, Fraction, Requirement, RequirementError};
 use tacit_core::files::{self, Access};
-use tacit_core::{ProvedTestSet, Required, TestSetProof, prove_accuracy, prove_predictions};
+use tacit_core::{
+    ChunkFolder, Chunks, ProvedTestSet, Required, TestSetProof, prepare_accuracy, prove_predictions,
+};
 use tacit_data::TestSetFile;
 use tacit_model::{Labels, Schema};
 
 use super::{Owned, check_outputs, describe};
-use crate::args::{HiddenOfTest, ProveAccuracy, ProvePredictions, Proving, RevealedOfTest};
+use crate::args::{HiddenOfTest, OneChunk, ProveAccuracy, ProvePredictions, Proving, RevealedOfTest};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
 use crate::predictions;
 use crate::profile::Profile;
 use crate::progress::Spinner;
-use crate::report::{Report, count};
+use crate::report::{BOLD, Report, count};
 
 pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
     check_outputs(&args.proving, [&*args.proving.output], &[Some(&*args.data)])?;
@@ -33,10 +36,60 @@ pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
     drop(reading);
     let hide = args.hide.contains(&HiddenOfTest::Data);
     let folder = data_folder()?;
-    prove(&args.proving, &args.reveal, &owned, &test, report, profile, |request, spinner| {
-        Ok(prove_accuracy(&folder, request, &required, hide, &mut OsRng, spinner)?)
-    })
-    .map(|(report, _)| report)
+    let spinner = Spinner::new("proving");
+    let start = Instant::now();
+    let request = request(&args.proving, &args.reveal, &owned, &test);
+    let chunks = match (args.chunk, args.chunks) {
+        (Some(OneChunk { count, .. }), _) | (None, Some(count)) => Chunks::Exactly(count),
+        (None, None) => Chunks::Within(MEMORY),
+    };
+    let ready = prepare_accuracy(&folder, &request, &required, hide, chunks, &mut OsRng, &spinner)?;
+    if let Some(OneChunk { number, count }) = args.chunk {
+        let chunk = ready.prove_chunk(number - 1, &mut OsRng, &spinner)?;
+        drop(spinner);
+        files::write(&args.proving.output, &chunk.to_bytes(), Access::Secret, args.proving.force.force)?;
+        report.line(BOLD, format!("Proved chunk {number} of {count}"));
+        report.field("chunk", format!("{} (secret until merged)", args.proving.output.display()));
+        report.note(
+            "join all chunks with `tacit merge`, then delete them: each tells the sums over its records",
+        );
+        report.set("chunk", number);
+        report.set("chunks", count);
+        report.set("output", args.proving.output.display().to_string());
+        report.set("seconds", start.elapsed().as_secs_f64());
+        return Ok(report);
+    }
+    let work = ChunkFolder::new(args.work.clone().unwrap_or_else(|| work_path(&args.proving.output)));
+    let found = work.chunks(ready.chunks());
+    let proved = ready.prove(&folder, &work, &mut OsRng, &spinner)?;
+    drop(spinner);
+    if ready.chunks() > 1 {
+        report.field(
+            "chunks",
+            match found {
+                0 => ready.chunks().to_string(),
+                found => format!("{}, {found} of them found in {}", ready.chunks(), work.path().display()),
+            },
+        );
+    }
+    report.set("chunks", ready.chunks());
+    report.set("chunks_found", found);
+    let seconds = start.elapsed().as_secs_f64();
+    finish(&args.proving, &owned, &test, &mut report, profile, (&proved, seconds))?;
+    if ready.chunks() > 1 {
+        work.remove(ready.chunks());
+    }
+    Ok(report)
+}
+
+/// Memory that a proof may take unless the number of chunks is given.
+const MEMORY: u64 = 4 << 30;
+
+/// Where finished chunks lie beside a proof to come.
+fn work_path(proof: &Path) -> PathBuf {
+    let mut name = proof.as_os_str().to_owned();
+    name.push(".work");
+    name.into()
 }
 
 pub(super) fn predictions(args: &ProvePredictions) -> Result<Report, Failure> {
@@ -49,13 +102,19 @@ pub(super) fn predictions(args: &ProvePredictions) -> Result<Report, Failure> {
     let test = load::test_set(&args.data, owned.card.schema(), None, &[], &mut report)?;
     drop(reading);
     let folder = data_folder()?;
-    let (mut report, claim) =
-        prove(&args.proving, &args.reveal, &owned, &test, report, profile, |request, spinner| {
-            Ok(prove_predictions(&folder, request, args.outputs, &mut OsRng, spinner)?)
-        })?;
-    if let (Some(path), Some(answers)) = (&args.predictions, answers(&claim)) {
+    let spinner = Spinner::new("proving");
+    let start = Instant::now();
+    let request = request(&args.proving, &args.reveal, &owned, &test);
+    let proved = prove_predictions(&folder, &request, args.outputs, &mut OsRng, &spinner)?;
+    drop(spinner);
+    let seconds = start.elapsed().as_secs_f64();
+    // The predictions first: where the proof is, what it is about is.
+    if let (Some(path), Some(answers)) = (&args.predictions, answers(proved.bundle.claim())) {
         let csv = predictions::csv(owned.card.architecture(), answers)?;
         files::write(path, &csv, Access::Public, args.proving.force.force)?;
+    }
+    finish(&args.proving, &owned, &test, &mut report, profile, (&proved, seconds))?;
+    if let Some(path) = &args.predictions {
         report.field("predictions", path.display().to_string());
         report.set("predictions", path.display().to_string());
     }
@@ -70,19 +129,13 @@ fn answers(claim: &Claim) -> Option<&AnswersClaim> {
     }
 }
 
-/// Proves with what was read, writes the proof and says so.
-fn prove(
-    args: &Proving,
+fn request<'a>(
+    args: &'a Proving,
     reveal: &[RevealedOfTest],
-    owned: &Owned,
-    test: &TestSetFile,
-    mut report: Report,
-    profile: Option<Profile>,
-    by: impl FnOnce(&TestSetProof<'_>, &Spinner) -> Result<ProvedTestSet, Failure>,
-) -> Result<(Report, Claim), Failure> {
-    let spinner = Spinner::new("proving");
-    let start = Instant::now();
-    let request = TestSetProof {
+    owned: &'a Owned,
+    test: &'a TestSetFile,
+) -> TestSetProof<'a> {
+    TestSetProof {
         model: &owned.model,
         card: &owned.card,
         points: owned.points.as_ref(),
@@ -91,33 +144,42 @@ fn prove(
         engine: owned.engine,
         reveal_weights: reveal.contains(&RevealedOfTest::Weights),
         context: &args.context,
-    };
-    let proved = by(&request, &spinner)?;
-    drop(spinner);
-    let seconds = start.elapsed().as_secs_f64();
+    }
+}
+
+/// Writes a proof and says so.
+fn finish(
+    args: &Proving,
+    owned: &Owned,
+    test: &TestSetFile,
+    report: &mut Report,
+    profile: Option<Profile>,
+    (proved, seconds): (&ProvedTestSet, f64),
+) -> Result<(), Failure> {
     let bytes = proved.bundle.to_bytes();
     {
         let _span = tracing::info_span!("write the proof").entered();
         files::write(&args.output, &bytes, Access::Public, args.force.force)?;
     }
     let claim = proved.bundle.claim();
-    describe(&mut report, args, &owned.card, claim, proved.setup.as_ref(), (bytes.len(), seconds))?;
-    match claim.dataset_digest() {
-        Some(digest) => report.field("test set", hex::encode(digest.0)),
-        None => {
-            if let Some(commitment) = claim.input_commitment() {
-                report.field("test set committed to as", commitment.pin().to_string());
-            }
-        }
+    describe(report, args, &owned.card, claim, proved.setup.as_ref(), (bytes.len(), seconds))?;
+    tell_test_set(report, claim);
+    report.set("samples", test.dataset.samples());
+    if let Some(profile) = profile {
+        profile.tell(report);
+    }
+    Ok(())
+}
+
+/// Which test set a claim is about.
+fn tell_test_set(report: &mut Report, claim: &Claim) {
+    if let Some(digest) = claim.dataset_digest() {
+        report.field("test set", hex::encode(digest.0));
+    } else if let Some(commitment) = claim.input_commitment() {
+        report.field("test set committed to as", commitment.pin().to_string());
     }
     report.set("dataset_digest", claim.dataset_digest().map(|d| hex::encode(d.0)));
     report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
-    report.set("samples", test.dataset.samples());
-    if let Some(profile) = profile {
-        profile.tell(&mut report);
-    }
-    let claim = claim.clone();
-    Ok((report, claim))
 }
 
 /// The columns by which requirements tell groups apart.
