@@ -165,7 +165,8 @@ impl RelationSystem {
 
     /// Interval arithmetic from what engines really enforce: widths of committed tensors, values of constants, bounds of
     /// public ones. Declared bounds of results are not trusted: whatever a prover does, every result stays far below a
-    /// 254-bit field, so that equations in the field are equations over the integers.
+    /// 254-bit field, so that equations in the field are equations over the integers. What a `Range` shows of a whole tensor
+    /// is enforced like any other relation: whatever reads the tensor after it finds no larger value.
     fn check_magnitudes(&self) -> Result<(), SystemError> {
         const FAR_BELOW: i128 = 1 << 100;
         let mut reach: Vec<i128> = self
@@ -194,7 +195,13 @@ impl RelationSystem {
                 Relation::Table { values, .. } => values.iter().map(|v| i128::from(*v).abs()).max(),
                 Relation::Max { x, .. } => Some(of(x)),
                 Relation::ArgMax { .. } => Some(1),
-                Relation::Range { .. } => continue,
+                Relation::Range { x, lo, hi } => {
+                    let (at, shown) = (x.tensor.0 as usize, i128::from(*lo).abs().max(i128::from(*hi).abs()));
+                    if x.is_identity(self.tensors[at].len()) {
+                        reach[at] = reach[at].min(shown);
+                    }
+                    continue;
+                }
             };
             let Some(y) = r.result() else { continue };
             let result = result.filter(|m| *m < FAR_BELOW).ok_or(SystemError::Magnitude(y.0 as usize))?;

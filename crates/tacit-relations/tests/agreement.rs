@@ -83,3 +83,24 @@ fn magnitudes_are_not_taken_on_trust() {
     let refused = RelationSystem::new(tensors(3), vec![square(0, 1), square(1, 2)]);
     assert_eq!(refused.unwrap_err(), SystemError::Magnitude(2));
 }
+
+/// What is shown to lie in a range is no larger from there on; of a part of a tensor that says nothing.
+#[test]
+fn ranges_bound_what_is_computed_from_them() {
+    use tacit_relations::{RelationSystem, SystemError, TensorSpec, View};
+    let tensor =
+        |segment, width| TensorSpec { shape: vec![2], bounds: (0, 1), segment, width, constant: vec![] };
+    let whole = |at| View::whole(TensorId(at), &[2]);
+    let square = |from: u32, y: u32| Relation::Product { a: whole(from), c: whole(from), y: TensorId(y) };
+    let with = |x: Option<View>| {
+        let range = x.map(|x| Relation::Range { x, lo: -(1 << 20), hi: 5 });
+        let tensors =
+            vec![tensor(Segment::Input, 40), tensor(Segment::Witness, 0), tensor(Segment::Witness, 0)];
+        let relations = [Some(square(0, 1)), range, Some(square(1, 2))].into_iter().flatten().collect();
+        RelationSystem::new(tensors, relations).map(|_| ())
+    };
+    assert_eq!(with(Some(whole(1))), Ok(()));
+    for part in [None, Some(View::whole(TensorId(1), &[1])), Some(whole(0))] {
+        assert_eq!(with(part), Err(SystemError::Magnitude(2)));
+    }
+}
