@@ -243,7 +243,8 @@ impl Architecture {
         }
         let outputs = values.last().map_or(0, |(s, _)| s.iter().product());
         let classes = self.schema.classes.len();
-        if classes != 0 && classes != outputs && !(classes == 2 && outputs == 1) {
+        // One output tells two classes apart: of one class there is nothing to predict.
+        if classes == 1 || (classes != 0 && classes != outputs && !(classes == 2 && outputs == 1)) {
             return Err(E::Classes { classes, outputs });
         }
         Ok(values)
@@ -453,7 +454,9 @@ pub enum ArchitectureError {
         bound: u128,
     },
     /// Number of classes and number of outputs do not fit.
-    #[error("the schema names {classes} classes but the model has {outputs} outputs")]
+    #[error(
+        "the schema names {classes} classes but the model has {outputs} outputs: it needs one for each of two classes or more, or one for two"
+    )]
     Classes {
         /// Classes of the schema.
         classes: usize,

@@ -241,6 +241,10 @@ pub fn tally(
     for (index, requirement) in requirements.iter().enumerate() {
         builder.requirement = index;
         let population = population(requirement, classes, samples, data)?;
+        if matches!(requirement.metric, Metric::Top(_)) && architecture.output_len().ok() != Some(classes) {
+            let requirement = requirement.text(schema);
+            return Err(TallyError::Model { requirement, why: "its single logit ranks no classes" });
+        }
         if requirement.metric.is_error() {
             builder.error(requirement, architecture, &population)?;
         } else {
