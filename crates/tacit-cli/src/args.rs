@@ -1,9 +1,11 @@
 //! The command line: names, options and help.
 
+pub(crate) mod competition;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tacit_claim::{CardId, CardName, CommitmentPin, Context, EngineId};
+use tacit_claim::{CardId, CardName, CommitmentPin, Context, EngineId, Fingerprint};
 
 const OVERVIEW: &str = "\
 Proves what a model said without showing the model or the data.
@@ -18,7 +20,7 @@ Exit codes:
   2  unusable arguments, files or data
   3  refused by policy: unsafe development setup, unexpected card
 
-See it work: tacit demo medical";
+See it work: tacit demo medical, tacit demo kaggle";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -50,6 +52,11 @@ pub(crate) enum Command {
     Merge(Merge),
     /// Verify a proof against a card
     Verify(Verify),
+    /// Check a verifier's signed verdict
+    Attestation(Attestation),
+    /// Competitions over a plain folder, with proofs for scores
+    #[command(subcommand)]
+    Competition(competition::Competition),
     /// Test sets
     #[command(subcommand)]
     Dataset(DatasetCommand),
@@ -65,8 +72,11 @@ pub(crate) enum Command {
 
 impl Command {
     /// Whether the command's result is a verdict.
-    pub(crate) const fn is_verify(&self) -> bool {
-        matches!(self, Self::Verify(_))
+    pub(crate) const fn gives_verdict(&self) -> bool {
+        matches!(
+            self,
+            Self::Verify(_) | Self::Attestation(_) | Self::Competition(competition::Competition::Rank(_))
+        )
     }
 }
 
@@ -520,13 +530,45 @@ pub(crate) struct Verify {
     /// halo2 engine: accept the unsafe development setup, under which anybody can forge proofs
     #[arg(long)]
     pub(crate) allow_dev_srs: bool,
+    /// Sign what was found of the proof with this identity, for those who trust you and cannot verify
+    #[arg(long, value_name = "owner.key", conflicts_with = "allow_dev_srs")]
+    pub(crate) attest: Option<PathBuf>,
+    /// The signed verdict [default: PROOF.verdict.json]
+    #[arg(long, value_name = "OUT", requires = "attest")]
+    pub(crate) attestation: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// `tacit attestation`
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Check a verdict that `tacit verify --attest` signed, and print it.\n\n\
+        The verdict is the verifier's word: an in-toto statement in a DSSE envelope. --verifier says whose word is \
+        expected, as `tacit inspect owner.key` prints it. Exit code 0 says that this verifier found that the claim holds, 1 \
+        that it does not, or that the verdict is not this verifier's, or about another proof or card.",
+    after_help = "Example:\n  tacit attestation accuracy.proof.verdict.json --verifier FINGERPRINT --proof accuracy.proof"
+)]
+pub(crate) struct Attestation {
+    /// The signed verdict
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Fingerprint of the verifier
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) verifier: Fingerprint,
+    /// The proof that the verdict must be about
+    #[arg(long, value_name = "PROOF")]
+    pub(crate) proof: Option<PathBuf>,
+    /// The card that the verdict must be about
+    #[arg(long, value_name = "ID")]
+    pub(crate) expect_card: Option<CardId>,
 }
 
 /// `tacit inspect`
 #[derive(Debug, Args)]
 #[command(
     long_about = "Say what a file holds and what it would reveal: a model, card, card's points, proof, opening, key, \
-        schema, setup or ONNX file. Secrets are never printed.",
+        schema, setup or ONNX file, what belongs to a competition, or a signed verdict. Secrets are never printed.",
     after_help = "Examples:\n  tacit inspect card.json\n  tacit inspect answer.proof --card card.json"
 )]
 pub(crate) struct Inspect {
@@ -573,6 +615,13 @@ pub(crate) enum Demo {
     /// A diagnosis with a proof: 30 measurements, a private model, and attacks that fail
     #[command(after_help = "Example:\n  tacit demo medical")]
     Medical,
+    /// A competition with proofs for scores: three private models, a sealed test set, and cheats that are caught
+    #[command(after_help = "Examples:\n  tacit demo kaggle\n  tacit demo kaggle --keep cup")]
+    Kaggle {
+        /// Keep the competition's folder and everybody's files here
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
+    },
 }
 
 /// For commands that write files.

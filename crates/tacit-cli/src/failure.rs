@@ -1,5 +1,6 @@
 //! What went wrong and what to do next, with the exit code that it means.
 
+use tacit_competition::CompetitionError;
 use tacit_core::srs::StoreError;
 use tacit_core::{CoreError, Outcome};
 use tacit_data::{CellProblem, DataError, Problem};
@@ -37,25 +38,49 @@ impl Failure {
         Self { advice: Some(advice.into()), ..self }
     }
 
+    /// The same with more to say.
+    pub(crate) fn also(self, more: impl Into<String>) -> Self {
+        let more = more.into();
+        let advice = match self.advice {
+            Some(advice) => format!("{advice}; {more}"),
+            None => more,
+        };
+        Self { advice: Some(advice), ..self }
+    }
+
     /// The same with another exit code.
     pub(crate) fn code(self, code: u8) -> Self {
         Self { code, ..self }
     }
 }
 
+const fn code(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::DoesNotHold => DOES_NOT_HOLD,
+        Outcome::Unusable => UNUSABLE,
+        Outcome::Policy => POLICY,
+    }
+}
+
 impl From<CoreError> for Failure {
     fn from(e: CoreError) -> Self {
-        let code = match e.outcome() {
-            Outcome::DoesNotHold => DOES_NOT_HOLD,
-            Outcome::Unusable => UNUSABLE,
-            Outcome::Policy => POLICY,
-        };
+        let code = code(e.outcome());
         let advice = e.advice().or_else(|| match &e {
             CoreError::Io { source, .. } => io_advice(source),
             _ => None,
         });
         let verdict = matches!(e, CoreError::Certificate(..) | CoreError::Missed(_));
         Self { message: e.to_string(), advice, code, verdict }
+    }
+}
+
+impl From<CompetitionError> for Failure {
+    fn from(e: CompetitionError) -> Self {
+        if let CompetitionError::File(e) = e {
+            return e.into();
+        }
+        let code = code(e.outcome());
+        Self { message: e.to_string(), advice: e.advice(), code, verdict: code == DOES_NOT_HOLD }
     }
 }
 

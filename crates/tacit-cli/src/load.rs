@@ -7,6 +7,7 @@ use tacit_claim::{
     Bundle, BundleError, Card, CardPoints, ClaimError, FileKind, InputOpening, OutputOpening, OwnerKey,
     ProofChunk, WeightsOpening, sniff,
 };
+use tacit_competition::{Receipt, Seal};
 use tacit_core::files;
 use tacit_data::{
     OutOfRangePolicy, ReadOptions, Records, RowChoice, TestSetFile, read_dataset, read_records,
@@ -146,6 +147,23 @@ pub(crate) fn input_opening(path: &Path) -> Result<InputOpening, Failure> {
 pub(crate) fn owner_key(path: &Path) -> Result<OwnerKey, Failure> {
     OwnerKey::from_text(&bytes(path, FileKind::OwnerKey)?)
         .map_err(|e| unusable(path, e).advise("restore the key from a copy"))
+}
+
+/// A competition's receipt. Whether it holds is for the competition's folder to say.
+pub(crate) fn receipt(path: &Path) -> Result<Receipt, Failure> {
+    Receipt::from_json(&bytes(path, FileKind::CompetitionReceipt)?)
+        .map_err(|e| unusable(path, e).advise("use the receipt as it was written, byte for byte"))
+}
+
+/// The bytes of a signed verdict. Whose it is, and whether it holds, is still to be checked.
+pub(crate) fn verdict(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    bytes(path, FileKind::Verdict)
+}
+
+/// What opens a competition's test set.
+pub(crate) fn seal(path: &Path) -> Result<Seal, Failure> {
+    Seal::from_json(&bytes(path, FileKind::CompetitionSeal)?)
+        .map_err(|e| unusable(path, e).advise("restore the seal from a copy"))
 }
 
 /// One record of a data file.

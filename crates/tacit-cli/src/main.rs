@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     };
     match catch_unwind(AssertUnwindSafe(|| commands::run(&cli))) {
         Ok(Ok(report)) => output::report(&report, cli.json),
-        Ok(Err(failure)) if failure.code == DOES_NOT_HOLD && cli.command.is_verify() => {
+        Ok(Err(failure)) if failure.code == DOES_NOT_HOLD && cli.command.gives_verdict() => {
             output::verdict_against(&failure, cli.json)
         }
         // Only a verdict has code 1; what cannot be claimed in the first place is unusable.

@@ -171,9 +171,12 @@ impl Ready<'_> {
         let mut verifier = chunked.verifier();
         let mut chunks = Vec::with_capacity(accuracy.chunks as usize);
         for index in 0..accuracy.chunks {
-            // A chunk that was kept is used where it is this claim's and holds; otherwise it is proved again.
-            let known = store.load(index)?.filter(|c| c.index == index && c.claim == self.claim);
-            let known = known.filter(|c| ChunkSecret::from_bytes(&c.secret).is_some());
+            // A chunk that was kept is used where it holds; otherwise it is proved again. Another claim's is not lost.
+            let known = store.load(index)?;
+            if known.as_ref().is_some_and(|c| c.claim != self.claim) {
+                return Err(CoreError::ForeignChunk(index));
+            }
+            let known = known.filter(|c| c.index == index && ChunkSecret::from_bytes(&c.secret).is_some());
             let known = known.filter(|c| chunked.check(&mut verifier, index, &c.proof, progress).is_ok());
             let chunk = match known {
                 Some(chunk) => chunk,

@@ -1,5 +1,7 @@
 //! `tacit inspect`: what a file holds and what it would reveal. Never a salt, a weight, a committed record or a key.
 
+mod competition;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -65,11 +67,18 @@ pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
                 "what a record is and which values are allowed; it becomes part of the card",
             );
         }
+        FileKind::Competition
+        | FileKind::CompetitionEntry
+        | FileKind::CompetitionRequest
+        | FileKind::CompetitionReceipt
+        | FileKind::CompetitionSeal
+        | FileKind::Verdict => competition::tell(&mut report, kind, &bytes, path)?,
         FileKind::Srs => setup(&mut report, &bytes, path)?,
         FileKind::Onnx => onnx(&mut report, &bytes, path)?,
         FileKind::Unknown => {
             return Err(Failure::new(format!("{} is none of tacit's files", path.display())).advise(
-                "inspect takes models, cards and their points, proofs, openings, keys, schemas, setups and ONNX models",
+                "inspect takes models, cards and their points, proofs, openings, keys, schemas, setups, ONNX models, signed verdicts and \
+                 what belongs to a competition",
             ));
         }
     }

@@ -1,7 +1,9 @@
 //! One module per command. Each takes its arguments and returns a report.
 
+mod attestation;
 mod commit;
 mod commit_input;
+mod competition;
 mod dataset;
 mod demo;
 mod inspect;
@@ -26,6 +28,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Report, Failure> {
         Command::Prove(args) => prove::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Attestation(args) => attestation::run(args),
+        Command::Competition(args) => competition::run(args),
         Command::Dataset(args) => dataset::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Srs(args) => srs::run(args),

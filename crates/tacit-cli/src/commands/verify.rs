@@ -7,10 +7,12 @@ use tacit_claim::{
     AccuracyClaim, Card, Claim, ClaimKind, DataClaim, EngineId, Inference, InputClaim, OutputClaim,
     OutputOpening, PredictionsClaim, answer_text,
 };
+use tacit_competition::Finding;
 use tacit_core::{Expectations, Supplied, verify};
 use tacit_data::TestSetFile;
 
 use crate::args::Verify;
+use crate::commands::attestation;
 use crate::commands::prove::{groupings, setup_json, setup_text};
 use crate::failure::{DOES_NOT_HOLD, Failure};
 use crate::home::data_folder;
@@ -20,6 +22,7 @@ use crate::progress::Spinner;
 use crate::report::{GOOD, PLAIN, Report};
 
 pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
+    let signer = attestation::Signer::of(args)?;
     let card = load::card(&args.card)?;
     let model = args.model.as_deref().map(load::model).transpose()?;
     let bundle = load::proof(&args.proof)?;
@@ -46,12 +49,19 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     };
     let spinner = Spinner::new("verifying");
     let start = Instant::now();
-    let verdict = verify(&folder, &bundle, &card, supplied, &expected, &spinner)?;
+    let found = verify(&folder, &bundle, &card, supplied, &expected, &spinner);
+    let verdict = match (found, &signer) {
+        (Err(e), Some(signer)) => return Err(signer.sign_against(&bundle, &card, e)),
+        (found, _) => found?,
+    };
     if let Some(path) = &args.predictions {
         check_predictions(path, claim, &card)?;
     }
     drop(spinner);
     let seconds = start.elapsed().as_secs_f64();
+    if let Some(signer) = &signer {
+        signer.sign(&bundle, &card, Finding::Holds)?;
+    }
 
     report.line(GOOD, "HOLDS");
     report.line(PLAIN, verdict.sentence.clone());
@@ -69,6 +79,12 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     }
     report.field("setup", setup_text(verdict.setup.as_ref()));
     report.field("verified in", format!("{:.0} ms", seconds * 1000.0));
+    if let Some(signer) = &signer {
+        let (path, verifier) = (signer.path.display().to_string(), signer.fingerprint().to_string());
+        report.field("signed verdict", format!("{path}, by {verifier}"));
+        report.set("attestation", path);
+        report.set("verifier", verifier);
+    }
     if verdict.setup.is_some_and(|s| s.is_unsafe_dev()) {
         report.warn("UNSAFE DEVELOPMENT SETUP: anybody can forge such a proof; it proves nothing to anybody");
     }

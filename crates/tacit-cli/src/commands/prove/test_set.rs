@@ -7,7 +7,7 @@ use rand_core::OsRng;
 use tacit_claim::{AnswersClaim, Claim, ClaimKind, Fraction, Requirement, RequirementError};
 use tacit_core::files::{self, Access};
 use tacit_core::{
-    ChunkFolder, Chunks, ProvedTestSet, Required, TestSetProof, prepare_accuracy, prove_predictions,
+    ChunkFolder, Chunks, CoreError, ProvedTestSet, Required, TestSetProof, prepare_accuracy, prove_predictions,
 };
 use tacit_data::TestSetFile;
 use tacit_model::{Labels, Schema};
@@ -61,8 +61,18 @@ pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
     }
     let work = ChunkFolder::new(args.work.clone().unwrap_or_else(|| work_path(&args.proving.output)));
     let found = work.chunks(ready.chunks());
-    let proved = ready.prove(&folder, &work, &mut OsRng, &spinner)?;
+    let proved = ready.prove(&folder, &work, &mut OsRng, &spinner).map_err(|e| match e {
+        CoreError::ForeignChunk(_) => Failure::from(e).advise(format!(
+            "{} holds the chunks of another claim: finish that one, delete the folder, or name another with --work",
+            work.path().display()
+        )),
+        e => e.into(),
+    })?;
     drop(spinner);
+    report.set("chunks", ready.chunks());
+    report.set("chunks_found", found);
+    let seconds = start.elapsed().as_secs_f64();
+    finish(&args.proving, &owned, &test, &mut report, profile, (&proved, seconds))?;
     if ready.chunks() > 1 {
         report.field(
             "chunks",
@@ -71,12 +81,6 @@ pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
                 found => format!("{}, {found} of them found in {}", ready.chunks(), work.path().display()),
             },
         );
-    }
-    report.set("chunks", ready.chunks());
-    report.set("chunks_found", found);
-    let seconds = start.elapsed().as_secs_f64();
-    finish(&args.proving, &owned, &test, &mut report, profile, (&proved, seconds))?;
-    if ready.chunks() > 1 {
         work.remove(ready.chunks());
     }
     Ok(report)
