@@ -1,7 +1,8 @@
 //! Evaluations of columns at points: each committed once, all opened at the end.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use halo2curves::ff::Field as _;
 use rayon::prelude::*;
@@ -28,13 +29,26 @@ pub(crate) struct Claim<S> {
     pub(crate) point: Vec<F>,
     pub(crate) scalar: S,
     /// For the prover: the rows, combined by their weights; full ones and short ones.
-    pub(crate) combined: Option<Combined>,
+    pub(crate) combined: Option<Arc<Combined>>,
 }
 
 /// `Σ L[row] · row` over the full rows and over the short ones.
 pub(crate) struct Combined {
     pub(crate) full: Vec<F>,
     pub(crate) tail: Vec<F>,
+}
+
+impl Combined {
+    /// One row by itself.
+    fn row(layout: &Layout, values: &[i64], row: usize) -> Self {
+        let own = values[layout.range(row)].iter().map(|v| f_from_i64(*v)).collect();
+        let zeros = |len| vec![F::ZERO; len];
+        if layout.is_tail(row) {
+            Self { full: zeros(layout.row_len()), tail: own }
+        } else {
+            Self { full: own, tail: zeros(layout.tail_len().unwrap_or(0)) }
+        }
+    }
 }
 
 /// A tensor that is evaluated element by element, beside what the relations ask for.
@@ -121,8 +135,26 @@ impl<S: Linear> Claims<S> {
         }
         let mut rows = Vec::new();
         let scalars = party.commit(Message::Evaluation, fresh.len(), || {
+            let of = |column: usize| (&context.plan.columns[column].layout, &context.values.columns[column]);
+            // Elements of one row share it.
+            let mut own = BTreeMap::new();
+            for (column, point) in &fresh {
+                let (layout, values) = of(*column);
+                if let Some((row, _)) = layout.element(point) {
+                    own.entry((*column, row)).or_insert_with(|| Arc::new(Combined::row(layout, values, row)));
+                }
+            }
             let combined = fresh.par_iter().map(|(column, point)| {
-                combine(&context.plan.columns[*column].layout, &context.values.columns[*column], point)
+                let (layout, values) = of(*column);
+                match layout.element(point) {
+                    Some((row, at)) => {
+                        (Arc::clone(&own[&(*column, row)]), f_from_i64(values[layout.range(row)][at]))
+                    }
+                    None => {
+                        let (combined, value) = combine(layout, values, point);
+                        (Arc::new(combined), value)
+                    }
+                }
             });
             let values;
             (rows, values) = combined.unzip();
@@ -182,16 +214,6 @@ impl Context<'_> {
 
 /// One pass over the integers of a column: its rows combined by the point's row weights, and the evaluation.
 fn combine(layout: &Layout, values: &[i64], point: &[F]) -> (Combined, F) {
-    if let Some((row, at)) = layout.element(point) {
-        let own: Vec<F> = values[layout.range(row)].iter().map(|v| f_from_i64(*v)).collect();
-        let value = own[at];
-        let zeros = |len| vec![F::ZERO; len];
-        let combined = match layout.is_tail(row) {
-            true => Combined { full: zeros(layout.row_len()), tail: own },
-            false => Combined { full: own, tail: zeros(layout.tail_len().unwrap_or(0)) },
-        };
-        return (combined, value);
-    }
     let columns = layout.column_weights(point);
     let rows: Vec<_> = layout.row_weights(point).iter().map(limbs).collect();
     // Enough rows for a thread to be worth it.

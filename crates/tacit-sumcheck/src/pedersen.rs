@@ -25,10 +25,12 @@ impl Pedersen {
     /// The tables of this process, built on first use.
     pub(crate) fn get() -> &'static Self {
         static TABLES: OnceLock<Pedersen> = OnceLock::new();
-        TABLES.get_or_init(|| {
+        TABLES.get().unwrap_or_else(|| {
+            // Outside the lock: two threads may compute the same tables, but none waits holding it. Threads of the pool that
+            // waited for tables could not help to compute them.
             let (u, h) = scalar_bases();
             let (u, h) = rayon::join(|| Table::new(u), || Table::new(h));
-            Self { u, h }
+            TABLES.get_or_init(|| Self { u, h })
         })
     }
 
