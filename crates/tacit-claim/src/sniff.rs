@@ -38,6 +38,18 @@ pub enum FileKind {
     Schema,
     /// Setup parameters: Tacit's own store, or a `.ptau` file.
     Srs,
+    /// `competition.json`.
+    Competition,
+    /// An entry of a competition's log.
+    CompetitionEntry,
+    /// A request to compete.
+    CompetitionRequest,
+    /// What a competitor keeps of a registration.
+    CompetitionReceipt,
+    /// What opens a competition's sealed test set.
+    CompetitionSeal,
+    /// A DSSE envelope with an in-toto statement: a signed verdict has this form.
+    Verdict,
     /// Probably an ONNX model: it begins as they do, but they carry no magic.
     Onnx,
     /// None of these.
@@ -56,6 +68,7 @@ impl FileKind {
                 | Self::InputOpening
                 | Self::OutputOpening
                 | Self::OwnerKey
+                | Self::CompetitionSeal
         )
     }
 }
@@ -74,6 +87,12 @@ impl fmt::Display for FileKind {
             Self::OwnerKey => "owner's key",
             Self::Schema => "schema",
             Self::Srs => "setup parameters",
+            Self::Competition => "competition",
+            Self::CompetitionEntry => "entry of a competition's log",
+            Self::CompetitionRequest => "request to compete",
+            Self::CompetitionReceipt => "receipt of a registration",
+            Self::CompetitionSeal => "seal of a test set",
+            Self::Verdict => "signed verdict",
             Self::Onnx => "ONNX model",
             Self::Unknown => "unknown",
         })
@@ -105,10 +124,31 @@ pub fn sniff(bytes: &[u8]) -> FileKind {
         return match format {
             Some(f) if f == name(Card::FORMAT) => FileKind::Card,
             Some(f) if f == name(Schema::FORMAT) => FileKind::Schema,
-            _ => FileKind::Unknown,
+            Some(f) => COMPETITION.iter().find(|(n, _)| *n == f).map_or(FileKind::Unknown, |(_, kind)| *kind),
+            None if is_statement(trimmed) => FileKind::Verdict,
+            None => FileKind::Unknown,
         };
     }
     if looks_like_onnx(bytes) { FileKind::Onnx } else { FileKind::Unknown }
+}
+
+/// Names of the formats of competitions.
+const COMPETITION: [(&str, FileKind); 5] = [
+    ("tacit.competition", FileKind::Competition),
+    ("tacit.competition-entry", FileKind::CompetitionEntry),
+    ("tacit.competition-request", FileKind::CompetitionRequest),
+    ("tacit.competition-receipt", FileKind::CompetitionReceipt),
+    ("tacit.competition-seal", FileKind::CompetitionSeal),
+];
+
+/// Whether a JSON object is an envelope of an in-toto statement.
+fn is_statement(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Probe {
+        payload_type: String,
+    }
+    serde_json::from_slice(bytes).is_ok_and(|p: Probe| p.payload_type == "application/vnd.in-toto+json")
 }
 
 /// An ONNX file is a protobuf `ModelProto`; its first field is as a rule `ir_version`, field 1, a small

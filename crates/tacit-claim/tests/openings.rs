@@ -79,7 +79,7 @@ fn kinds_of_files() {
     let answer =
         OutputOpening { claim: ClaimDigest([1; 32]), values: vec![1], salt: SaltBytes::new([7; 32]) };
     let points = CardPoints::new(vec![1], vec![2]).expect("short");
-    let files: [(&[u8], FileKind); 18] = [
+    let files: [(&[u8], FileKind); 23] = [
         (&small_mlp(1).to_bytes(), FileKind::Model),
         (card.to_json(), FileKind::Card),
         (&serde_json::to_vec_pretty(&pretty).expect("JSON"), FileKind::Card),
@@ -93,6 +93,11 @@ fn kinds_of_files() {
         (&schema, FileKind::Schema),
         (b"ptau\x01\0\0\0", FileKind::Srs),
         (&onnx, FileKind::Onnx),
+        (b"{\"format\":\"tacit.competition/1\"}", FileKind::Competition),
+        (b"{\"format\":\"tacit.competition-receipt/2\"}", FileKind::CompetitionReceipt),
+        (b"{\"format\":\"tacit.competition-seal/1\"}", FileKind::CompetitionSeal),
+        (b"{\"payloadType\":\"application/vnd.in-toto+json\"}", FileKind::Verdict),
+        (b"{\"payloadType\":\"text/plain\"}", FileKind::Unknown),
         (b"", FileKind::Unknown),
         (b"TACIT", FileKind::Unknown),
         (b"{}", FileKind::Unknown),
@@ -103,5 +108,6 @@ fn kinds_of_files() {
         assert_eq!(sniff(bytes), kind, "{}", String::from_utf8_lossy(&bytes[..bytes.len().min(40)]));
     }
     assert!(FileKind::OwnerKey.is_secret() && FileKind::OutputOpening.is_secret());
+    assert!(FileKind::CompetitionSeal.is_secret() && !FileKind::CompetitionReceipt.is_secret());
     assert!(!FileKind::Card.is_secret() && !FileKind::CardPoints.is_secret());
 }

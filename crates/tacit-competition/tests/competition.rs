@@ -402,6 +402,10 @@ fn a_proof_counts_for_its_card_competition_and_submitter_alone() {
     let stolen = world.drop_proof(2, &world.proof(world.claim(1), "5/5"));
     // A forged threshold, a proof of another test set, no proof at all, a file that is not what its name
     // says.
+    let judged =
+        |share: &str| world.folder.judge_submission(&world.proof(world.claim(1), share), &JUDGE, &nothing());
+    assert_eq!(judged("3/5").unwrap().sentence, "at least 3 of 5");
+    assert!(matches!(judged("9/8/7"), Err(CompetitionError::Refused(Reason::Judged(_)))));
     world.submit(1, "9/8/7").unwrap();
     world.submit(1, "0/0").unwrap();
     let elsewhere = format!("5/5:{}", TestSetDigest([0; 32]));

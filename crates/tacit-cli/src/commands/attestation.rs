@@ -64,8 +64,10 @@ impl Signer {
     /// Signs a verdict against, where it is the proof itself that fails, and not what somebody wanted it to be
     /// about; the failure then says so.
     pub(crate) fn sign_against(&self, bundle: &Bundle, card: &Card, error: CoreError) -> Failure {
-        let is_judged =
-            matches!(error, CoreError::DoesNotHold(_) | CoreError::Certificate(..) | CoreError::WeightsDiffer);
+        let is_judged = matches!(
+            error,
+            CoreError::DoesNotHold(_) | CoreError::Certificate(..) | CoreError::WeightsDiffer
+        );
         let failure = Failure::from(error);
         if !is_judged {
             return failure.also("no verdict was signed: the proof itself was not judged");

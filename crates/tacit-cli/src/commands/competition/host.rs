@@ -29,8 +29,9 @@ pub(super) fn init(args: &Init) -> Result<Report, Failure> {
     }
     outputs::check([&*args.seal], &[Some(&*args.schema), Some(&*args.data), Some(&*args.key)], true)?;
     let schema = tacit_data::read_schema(&args.schema)?;
-    let ranking = Ranking::parse(&args.metric, &schema)
-        .map_err(|e| Failure::new(e).advise("see `tacit competition init --help` for what can be ranked by"))?;
+    let ranking = Ranking::parse(&args.metric, &schema).map_err(|e| {
+        Failure::new(e).advise("see `tacit competition init --help` for what can be ranked by")
+    })?;
     let metric = MetricText::new(ranking.text(&schema)).map_err(|e| Failure::new(e.to_string()))?;
     if DataFormat::of(&args.data).is_none() {
         return Err(CompetitionError::DataFormat(args.data.clone()).into());
@@ -147,8 +148,11 @@ fn known_seal(
     if seal.sealed() == competition.terms().test_set && seal.digest() == digest {
         return Ok(Some(seal));
     }
-    Err(Failure::new(format!("{} does not seal this test set for the competition there", args.seal.display()))
-        .advise("name the seal and the test set of the opening that was interrupted, or another folder"))
+    Err(Failure::new(format!(
+        "{} does not seal this test set for the competition there",
+        args.seal.display()
+    ))
+    .advise("name the seal and the test set of the opening that was interrupted, or another folder"))
 }
 
 /// The host's key, and whether it is new.

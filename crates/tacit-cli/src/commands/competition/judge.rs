@@ -131,14 +131,11 @@ impl EngineJudge {
         }
         check_labels(claim, &terms.labels)?;
         let data = as_claimed(data, &terms.schema, scope.column()).map_err(|e| e.to_string())?;
-        let expected = Expectations {
-            card: Some(card.id()),
-            context: Some(context.clone()),
-            ..Expectations::default()
-        };
+        let expected =
+            Expectations { card: Some(card.id()), context: Some(context.clone()), ..Expectations::default() };
         let supplied = Supplied { points, data: Some(&data), ..Supplied::default() };
-        let verdict = verify(&self.folder, bundle, card, supplied, &expected, &Silent)
-            .map_err(|e| e.to_string())?;
+        let verdict =
+            verify(&self.folder, bundle, card, supplied, &expected, &Silent).map_err(|e| e.to_string())?;
         // Bounds between two counts prove the better of them.
         let samples = data.samples() as u64;
         let counted = match comparison {

@@ -14,6 +14,7 @@ use crate::report::{BOLD, Item, PLAIN, Report};
 pub(crate) fn run(args: &Demo, json: bool) -> Result<Report, Failure> {
     match args {
         Demo::Medical => medical::run(&mut Teller { silent: json, chapter: 0 }),
+        Demo::Kaggle { keep: _ } => Err(Failure::new("not yet")),
     }
 }
 

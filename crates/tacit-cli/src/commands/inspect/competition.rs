@@ -13,12 +13,7 @@ use crate::failure::Failure;
 use crate::load;
 use crate::report::{BAD, Report, plain};
 
-pub(super) fn tell(
-    report: &mut Report,
-    kind: FileKind,
-    bytes: &[u8],
-    path: &Path,
-) -> Result<(), Failure> {
+pub(super) fn tell(report: &mut Report, kind: FileKind, bytes: &[u8], path: &Path) -> Result<(), Failure> {
     let failed = |e: &dyn std::error::Error| {
         Failure::new(format!("{}: {e}", path.display()))
             .advise("get the file again: it is read only as it was written, byte for byte")
