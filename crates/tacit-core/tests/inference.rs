@@ -368,7 +368,8 @@ fn a_card_needs_its_points_and_its_certificate() {
     // Verifiers who have checked nothing yet.
     let fresh = || tempfile::tempdir().unwrap();
     let check = |home: &tempfile::TempDir, card: &Card, points: Option<&CardPoints>| {
-        verify(&DataFolder::new(home.path()), &bundle, card, points, None, &Expectations::default(), &Silent)
+        let supplied = Supplied { points, ..Supplied::default() };
+        verify(&DataFolder::new(home.path()), &bundle, card, supplied, &Expectations::default(), &Silent)
     };
     let home = fresh();
     check(&home, &beside, Some(&inline)).unwrap();
@@ -417,7 +418,8 @@ fn a_card_needs_its_points_and_its_certificate() {
         let lifted = Bundle::new(claim, bundle.proof().to_vec()).unwrap();
         let data = DataFolder::new(home.path());
         for _ in 0..2 {
-            let e = verify(&data, &lifted, card, points, None, &Expectations::default(), &Silent);
+            let supplied = Supplied { points, ..Supplied::default() };
+            let e = verify(&data, &lifted, card, supplied, &Expectations::default(), &Silent);
             let e = refused(e, Outcome::DoesNotHold);
             assert!(matches!(e, CoreError::Certificate(..)), "{e}");
             assert!(!home.path().join("checked").exists(), "only what holds is remembered");
@@ -440,7 +442,8 @@ fn a_card_needs_its_points_and_its_certificate() {
     let file = fresh();
     let not_a_folder = DataFolder::new(file.path().join("file"));
     std::fs::write(not_a_folder.path(), "").unwrap();
-    verify(&not_a_folder, &bundle, &beside, Some(&inline), None, &Expectations::default(), &Silent).unwrap();
+    let supplied = Supplied { points: Some(&inline), ..Supplied::default() };
+    verify(&not_a_folder, &bundle, &beside, supplied, &Expectations::default(), &Silent).unwrap();
 }
 
 /// A card for both engines: a proof by either, and each only by its own.
