@@ -192,6 +192,14 @@ pub enum CoreError {
         /// The digest of the data given.
         actual: [u8; 32],
     },
+    /// The claim names another column of labels than the test set has.
+    #[error("the claim says that the labels are `{expected}`; those of the test set are `{actual}`")]
+    OtherLabels {
+        /// The claim's.
+        expected: tacit_claim::ColumnName,
+        /// That of the data given.
+        actual: String,
+    },
     /// Data of another schema.
     #[error("the test set does not have the features and classes of the card's schema")]
     DataSchema,
@@ -265,6 +273,7 @@ impl CoreError {
             | Self::WeightsDiffer
             | Self::OtherAnswer
             | Self::OtherData { .. }
+            | Self::OtherLabels { .. }
             | Self::Missed(_)
             | Self::Certificate(..)
             | Self::DoesNotHold(_) => Outcome::DoesNotHold,

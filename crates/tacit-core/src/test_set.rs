@@ -19,9 +19,14 @@ pub(crate) fn tally_of(
     data: Option<&Dataset>,
 ) -> Result<Tally, CoreError> {
     let data = match &claim.data {
-        DataClaim::Public { digest, .. } => {
+        DataClaim::Public { digest, labels } => {
             let data = data.ok_or(CoreError::NoData)?;
             check_data(data, claim.samples, digest.0)?;
+            let column = data.labels().ok_or(CoreError::NoLabels)?.column();
+            if column != labels.as_str() {
+                let (expected, actual) = (labels.clone(), column.escape_debug().to_string());
+                return Err(CoreError::OtherLabels { expected, actual });
+            }
             Some(data)
         }
         DataClaim::Hidden { .. } => None,

@@ -275,7 +275,7 @@ impl Observer {
                     let observed = self.observe(observable);
                     let n = self.samples();
                     let c = View::whole(observed, &[1, n, 1]);
-                    let a = View::whole(self.weights(observable, &[forms, n], tally), &[1, forms, n]);
+                    let a = self.record_weights(observable, tally);
                     let y = self.witness(vec![forms], bounds);
                     self.lowering.relations.push(Relation::Contraction { a, c, bias: None, y });
                     y
@@ -291,18 +291,22 @@ impl Observer {
         y
     }
 
-    /// Weights of the forms of `observable`, zero for the others: computed by the verifier, or, of hidden records, which
-    /// all weigh the same, constant.
+    /// What every record weighs in every form, axes (1, forms, samples). Hidden records all weigh the same.
+    fn record_weights(&mut self, observable: Observable, tally: &Tally) -> View {
+        let (n, forms) = (self.samples(), tally.forms.len());
+        if !self.hidden {
+            return View::whole(self.weights(observable, &[forms, n], tally), &[1, forms, n]);
+        }
+        let own = |f: &Form| if f.observable == observable { f.weights[0] } else { 0 };
+        let tensor = self.lowering.constant(tally.forms.iter().map(own).collect());
+        View { tensor, offset: 0, axes: vec![Axis::plain(1, 0), Axis::plain(forms, 1), Axis::plain(n, 0)] }
+    }
+
+    /// Weights of the forms of `observable`, zero for the others, computed by the verifier.
     fn weights(&mut self, observable: Observable, shape: &[usize], tally: &Tally) -> TensorId {
         let of = tally.forms.iter().filter(|f| f.observable == observable);
         let weights = || of.clone().flat_map(|f| f.weights.iter().copied()).chain([0]);
         let bounds = (weights().min().unwrap_or(0), weights().max().unwrap_or(0));
-        if self.hidden {
-            let own = |f: &Form| if f.observable == observable { f.weights[0] } else { 0 };
-            let n = self.samples();
-            let values = tally.forms.iter().flat_map(|f| std::iter::repeat_n(own(f), n)).collect();
-            return self.lowering.constant(values);
-        }
         let weights = self.lowering.push(shape.to_vec(), bounds, Segment::Public, 0);
         self.lowering.given.push((weights, Given::Weights(observable)));
         weights
