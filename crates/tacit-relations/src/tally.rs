@@ -102,6 +102,9 @@ pub enum TallyError {
         /// In which group, if in one.
         place: String,
     },
+    /// A requirement that cannot be proved of a hidden test set.
+    #[error("`{0}` so used needs a test set that the verifier sees: of a hidden one it cannot be proved")]
+    NeedsData(&'static str),
     /// Only one group.
     #[error("`{requirement}` compares groups, and the column has {groups}")]
     OneGroup {
@@ -273,7 +276,11 @@ fn population<'a>(
     data: Option<&'a Dataset>,
 ) -> Result<Population<'a>, TallyError> {
     let mut population = Population { grouping: None, counts: None, classes, samples };
-    let Some(data) = data else { return Ok(population) };
+    let Some(data) = data else {
+        // Denominators and groups of a set that nobody sees are nobody's to check.
+        let needs_data = requirement.scope != Scope::Overall || requirement.metric == Metric::BalancedAccuracy;
+        return if needs_data { Err(TallyError::NeedsData(requirement.metric.name())) } else { Ok(population) };
+    };
     if let Some(column) = requirement.scope.column() {
         let at = data.groupings().iter().position(|g| g.column == column.as_str());
         let at = at.ok_or_else(|| TallyError::NoColumn(column.as_str().to_owned()))?;

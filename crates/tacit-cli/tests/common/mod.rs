@@ -144,6 +144,7 @@ impl Run {
 }
 
 /// Runs each of the functions named with each engine, as tests of their own.
+#[allow(unused_macros)]
 macro_rules! with_every_engine {
     ($($test:ident),* $(,)?) => {
         mod sumcheck {
@@ -154,6 +155,7 @@ macro_rules! with_every_engine {
         }
     };
 }
+#[allow(unused_imports)]
 pub(crate) use with_every_engine;
 
 /// `diagnosis.tacit` in a new place.

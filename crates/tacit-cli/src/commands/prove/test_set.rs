@@ -7,7 +7,8 @@ use rand_core::OsRng;
 use tacit_claim::{AnswersClaim, Claim, ClaimKind, Fraction, Requirement, RequirementError};
 use tacit_core::files::{self, Access};
 use tacit_core::{
-    ChunkFolder, Chunks, CoreError, ProvedTestSet, Required, TestSetProof, prepare_accuracy, prove_predictions,
+    ChunkFolder, Chunks, CoreError, ProvedTestSet, Required, TestSetProof, prepare_accuracy,
+    prove_predictions,
 };
 use tacit_data::TestSetFile;
 use tacit_model::{Labels, Schema};
