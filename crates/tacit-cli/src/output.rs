@@ -118,7 +118,8 @@ fn error_columns() -> usize {
 fn line(text: &str, columns: usize) -> String {
     let body = text.trim_start_matches(' ');
     let indent = text.len() - body.len();
-    format!("{:indent$}{}", "", wrapped(&plain(body), columns, indent))
+    let (mark, body) = body.strip_prefix("- ").map_or(("", body), |rest| ("- ", rest));
+    format!("{:indent$}{mark}{}", "", wrapped(&plain(body), columns, indent + mark.len()))
 }
 
 /// `text` broken between words to fit `columns`, of which the first `indent` are kept free after the first line.

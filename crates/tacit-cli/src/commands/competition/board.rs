@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table};
 use serde_json::{Value, json};
-use tacit_competition::{Leaderboard, Refused, Registered};
+use tacit_competition::{Head, Known, Leaderboard, Refused, Registered};
 use tacit_core::files::{self, Access};
 
 use super::judge::Ranking;
@@ -59,13 +59,14 @@ pub(super) fn rank(args: &Rank) -> Result<Report, Failure> {
         report.field("head kept as", path.display().to_string());
         report.set("kept_head", path.display().to_string());
     }
-    notes(&mut report, args, &board, checked);
+    notes(&mut report, args, &board, &known);
     set(&mut report, &board, &ranking);
     report.set("compared_with", checked);
     Ok(report)
 }
 
-fn notes(report: &mut Report, args: &Rank, board: &Leaderboard, checked: usize) {
+fn notes(report: &mut Report, args: &Rank, board: &Leaderboard, known: &Known) {
+    let checked = known.receipts.len() + known.heads.len();
     if args.pins.expect.is_none() {
         report.note("is that the competition you were told of? Pin its id with --expect");
     }
@@ -75,12 +76,29 @@ fn notes(report: &mut Report, args: &Rank, board: &Leaderboard, checked: usize) 
              looked before with --head",
         );
     }
+    if let Some((published, _)) = &board.publication
+        && checked > 0
+        && !covers(known, board, *published)
+    {
+        report.note(
+            "what was given is older than the publication: it does not show that nobody was slipped in before it; make the \
+             receipt anew with `tacit competition receipt`, or keep a head, and keep them",
+        );
+    }
     if board.unsigned > 0 {
         report.note(format!(
             "the host has not signed the last {} of the log yet: nothing here depends on what is there",
             count(board.unsigned as usize, "file")
         ));
     }
+}
+
+/// Whether a head that was given counts the publication.
+fn covers(known: &Known, board: &Leaderboard, published: u64) -> bool {
+    let competition = &board.competition;
+    let receipts = known.receipts.iter().filter_map(|receipt| receipt.verify(competition).ok());
+    let open = |note: &Vec<u8>| Head::open(note, &competition.log_name(), competition.host()).ok();
+    receipts.chain(known.heads.iter().filter_map(open)).any(|head| head.size() > published)
 }
 
 /// A table no wider than the terminal, or than most are.

@@ -1,53 +1,14 @@
 //! Attempts to cheat, every one of which must be refused.
 
 use rand_core::OsRng;
-use serde_json::json;
 use tacit_claim::{Bundle, ClaimKind, Commitment, Context, EngineId, InputClaim};
 use tacit_core::{CoreError, Expectations, Outcome, Proved, Verdict, commit_input};
 
 use super::Teller;
+use super::attempts::{Attempt, Round};
 use super::forging::{Trick, copied_card, doctored, edited, set_output, spoil_certificate, unchecked_proof};
 use super::medical::Scene;
 use crate::failure::Failure;
-use crate::report::{BAD, GOOD, Item, PLAIN};
-
-/// An attempt and what became of it.
-pub(super) struct Attempt {
-    what: &'static str,
-    /// Refused, and in the way that it must be.
-    pub(super) refused: bool,
-    how: String,
-}
-
-impl Attempt {
-    pub(super) fn json(&self) -> serde_json::Value {
-        json!({ "attempt": self.what, "refused": self.refused, "how": self.how })
-    }
-}
-
-/// Makes the attempts and tells of each.
-struct Round<'a> {
-    teller: &'a Teller,
-    attempts: Vec<Attempt>,
-}
-
-impl Round<'_> {
-    /// What was tried, and that it must turn out not to hold.
-    fn tried(&mut self, what: &'static str, outcome: Result<Verdict, CoreError>) {
-        self.must_end(Outcome::DoesNotHold, what, outcome);
-    }
-
-    fn must_end(&mut self, must: Outcome, what: &'static str, outcome: Result<Verdict, CoreError>) {
-        let (refused, how) = match outcome {
-            Ok(_) => (false, "it was accepted".to_owned()),
-            Err(e) => (e.outcome() == must, e.to_string()),
-        };
-        let (style, mark) = if refused { (GOOD, "refused ") } else { (BAD, "NOT REFUSED ") };
-        self.teller
-            .tell(&[Item::Line(PLAIN, format!("- {what}")), Item::Line(style, format!("  {mark}({how})"))]);
-        self.attempts.push(Attempt { what, refused, how });
-    }
-}
 
 /// A verifier that pins nothing, so that the proof itself has to resist.
 fn trusting() -> Expectations {
@@ -56,7 +17,7 @@ fn trusting() -> Expectations {
 
 /// Attempts to pass the good proof off as another, with what everybody can see.
 pub(super) fn on_the_claim(scene: &Scene, proved: &Proved, teller: &Teller) -> Result<Vec<Attempt>, Failure> {
-    let mut round = Round { teller, attempts: Vec::new() };
+    let mut round = Round::new(teller);
     let trusting = trusting();
     let (card, own) = (&scene.card, &proved.bundle);
 
@@ -111,12 +72,12 @@ pub(super) fn on_the_claim(scene: &Scene, proved: &Proved, teller: &Teller) -> R
 
     round.tried("one bit of the proof is flipped, at five places", flipped(scene, own, &trusting));
 
-    Ok(round.attempts)
+    Ok(round.finish())
 }
 
 /// Attempts of a prover that holds every secret and writes its own program, by the halo2 engine.
 pub(super) fn by_a_prover(scene: &Scene, proved: &Proved, teller: &Teller) -> Result<Vec<Attempt>, Failure> {
-    let mut round = Round { teller, attempts: Vec::new() };
+    let mut round = Round::new(teller);
     let trusting = trusting();
     let (card, own) = (&scene.card, &proved.bundle);
     let doctored = doctored(&scene.model, &proved.output)?;
@@ -143,7 +104,7 @@ pub(super) fn by_a_prover(scene: &Scene, proved: &Proved, teller: &Teller) -> Re
         "the good proof itself, without --allow-dev-srs for its unsafe setup",
         scene.verify(own, card, &strict),
     );
-    Ok(round.attempts)
+    Ok(round.finish())
 }
 
 /// The first acceptance, or else the last refusal.

@@ -1,4 +1,4 @@
-//! The medical example's files, compiled in.
+//! The examples' files, compiled in.
 
 use tacit_data::{
     Format, OutOfRangePolicy, ReadOptions, Records, RowChoice, parse_schema, records_from_bytes,
@@ -11,6 +11,27 @@ macro_rules! bundled {
     ($path:literal) => {
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../", $path))
     };
+}
+
+/// The competition's test set, as a file.
+pub(super) const DIGITS: &[u8] = bundled!("datasets/optical-digits/test.csv");
+/// Its column of labels.
+pub(super) const DIGIT: &str = "digit";
+/// A perceptron of 64, 64, 32 and 10 neurons.
+pub(super) const PERCEPTRON: &[u8] = bundled!("examples/kaggle/mlp.onnx");
+/// A logistic regression.
+pub(super) const LOGISTIC: &[u8] = bundled!("examples/kaggle/logistic.onnx");
+/// A perceptron of 64, 8 and 10 neurons, stopped early.
+pub(super) const WEAK: &[u8] = bundled!("examples/kaggle/weak.onnx");
+
+pub(super) fn digits_schema() -> Result<Schema, Failure> {
+    Ok(parse_schema(bundled!("datasets/optical-digits/schema.json"), "schema.json")?)
+}
+
+/// The competition's training records.
+pub(super) fn digits_train(schema: &Schema) -> Result<Records, Failure> {
+    let bytes = bundled!("datasets/optical-digits/train.csv");
+    read(bytes, "train.csv", DIGIT, schema, OutOfRangePolicy::Refuse, RowChoice::All)
 }
 
 /// A perceptron of 30, 32, 16 and 2 neurons.
@@ -29,22 +50,23 @@ pub(super) fn schema() -> Result<Schema, Failure> {
 
 /// The training records.
 pub(super) fn train(schema: &Schema) -> Result<Records, Failure> {
-    read(TRAIN, "train.csv", schema, OutOfRangePolicy::Refuse, RowChoice::All)
+    read(TRAIN, "train.csv", LABEL, schema, OutOfRangePolicy::Refuse, RowChoice::All)
 }
 
 /// The test records, some of which lie outside the declared ranges.
 pub(super) fn test(schema: &Schema) -> Result<Records, Failure> {
-    read(TEST, "test.csv", schema, OutOfRangePolicy::Clip, RowChoice::All)
+    read(TEST, "test.csv", LABEL, schema, OutOfRangePolicy::Clip, RowChoice::All)
 }
 
 /// One test record.
 pub(super) fn record(schema: &Schema) -> Result<Records, Failure> {
-    read(TEST, "test.csv", schema, OutOfRangePolicy::Refuse, RowChoice::One(Some(ROW)))
+    read(TEST, "test.csv", LABEL, schema, OutOfRangePolicy::Refuse, RowChoice::One(Some(ROW)))
 }
 
 fn read(
     bytes: &[u8],
     name: &str,
+    label: &str,
     schema: &Schema,
     out_of_range: OutOfRangePolicy,
     rows: RowChoice,
@@ -54,7 +76,7 @@ fn read(
         Format::Csv,
         name,
         schema,
-        Some(LABEL),
+        Some(label),
         &ReadOptions { out_of_range, rows },
     )?)
 }

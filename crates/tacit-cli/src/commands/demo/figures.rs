@@ -2,6 +2,43 @@
 
 use std::time::{Duration, Instant};
 
+use comfy_table::Table;
+use serde_json::{Map, Value, json};
+
+use crate::report::table;
+
+/// Times and sizes, in the order of the story.
+#[derive(Default)]
+pub(super) struct Figures(Vec<(&'static str, String, &'static str, Value)>);
+
+impl Figures {
+    pub(super) fn time(&mut self, what: &'static str, time: Duration, key: &'static str) {
+        self.0.push((what, shown(time), key, json!(time.as_secs_f64())));
+    }
+
+    pub(super) fn size(&mut self, what: &'static str, bytes: usize, key: &'static str) {
+        self.0.push((what, format!("{bytes} bytes"), key, json!(bytes)));
+    }
+
+    /// Everything measured, and the most memory that was held.
+    pub(super) fn table(&self) -> Table {
+        let mut costs = table(&["", "measured here"]);
+        for (what, value, ..) in &self.0 {
+            costs.add_row([*what, value]);
+        }
+        if let Some(bytes) = peak_memory() {
+            costs.add_row(["peak memory of all of this", &format!("{:.0} MB", bytes as f64 / 1e6)]);
+        }
+        costs
+    }
+
+    pub(super) fn json(self) -> Map<String, Value> {
+        let mut measured: Map<_, _> = self.0.into_iter().map(|(_, _, key, v)| (key.to_owned(), v)).collect();
+        measured.insert("peak_memory_bytes".to_owned(), peak_memory().into());
+        measured
+    }
+}
+
 /// Runs a cheap step three times: its last result and the median time.
 pub(super) fn median<T, E>(mut step: impl FnMut() -> Result<T, E>) -> Result<(T, Duration), E> {
     let mut times = [Duration::ZERO; 3];
@@ -33,7 +70,7 @@ pub(super) fn shown(time: Duration) -> String {
 }
 
 /// The most memory that this process has held, in bytes, where the system says so.
-pub(super) fn peak_memory() -> Option<u64> {
+fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

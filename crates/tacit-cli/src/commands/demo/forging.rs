@@ -9,9 +9,10 @@ use tacit_core::srs::SrsPolicy;
 use tacit_core::{CoreError, Silent, statement};
 use tacit_halo2::{Halo2Engine, prove};
 use tacit_model::{Model, Op};
-use tacit_relations::{Assignment, Opening, Openings, Segment, trace};
+use tacit_relations::{Assignment, Opening, Openings, Relation, Segment, Statement, Trace, trace};
 
-use super::medical::{Scene, identity};
+use super::identity;
+use super::medical::Scene;
 use crate::failure::Failure;
 
 /// What everybody can read on the card, signed by somebody else.
@@ -104,17 +105,8 @@ pub(super) fn unchecked_proof(scene: &Scene, doctored: &Model, trick: Trick) -> 
     )
     .map_err(CoreError::from)?;
     let statement = statement(&claim, &scene.card, None, None)?;
-    let given = Assignment {
-        weights: model.weights().tensors().to_vec(),
-        input: vec![scene.record.record.clone()],
-        public: Vec::new(),
-    };
-    let mut witness = trace(&statement.system, &given).map_err(CoreError::from)?;
-    if trick == Trick::Sums {
-        for (id, right) in statement.system.segment(Segment::Weights).zip(scene.model.weights().tensors()) {
-            witness.values[id.0 as usize].clone_from(right);
-        }
-    }
+    let record = vec![scene.record.record.clone()];
+    let witness = witness(&statement, model, (trick == Trick::Sums).then_some(&scene.model), record)?;
     let openings = Openings::from([
         (Segment::Weights, Opening(*weights_salt.expose())),
         (Segment::Input, Opening(*input.salt.expose())),
@@ -126,4 +118,26 @@ pub(super) fn unchecked_proof(scene: &Scene, doctored: &Model, trick: Trick) -> 
     let proof = prove::prove_unchecked(srs.params(), &key, &circuit, &statement, &mut OsRng)
         .map_err(CoreError::from)?;
     Ok(Bundle::new(claim, proof).map_err(CoreError::from)?)
+}
+
+/// The values that a prover computes who asks nobody: by `model`, with the weights of `shown` put in the place of
+/// its own afterwards.
+pub(super) fn witness(
+    statement: &Statement,
+    model: &Model,
+    shown: Option<&Model>,
+    input: Vec<Vec<i64>>,
+) -> Result<Trace, Failure> {
+    let system = &statement.system;
+    let computed: Vec<_> = system.relations().iter().filter_map(Relation::result).collect();
+    let given = system.segment(Segment::Public).filter(|id| !computed.contains(id));
+    let public = given.map(|id| statement.public.get(&id).cloned().unwrap_or_default()).collect();
+    let given = Assignment { weights: model.weights().tensors().to_vec(), input, public };
+    let mut witness = trace(system, &given).map_err(CoreError::from)?;
+    for (id, weights) in
+        system.segment(Segment::Weights).zip(shown.iter().flat_map(|m| m.weights().tensors()))
+    {
+        witness.values[id.0 as usize].clone_from(weights);
+    }
+    Ok(witness)
 }

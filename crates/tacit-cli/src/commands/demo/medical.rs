@@ -1,12 +1,8 @@
 //! A provider with a private model, a patient with a private record, a proof for anybody.
 
-use std::time::Duration;
-
-use rand_core::{OsRng, RngCore as _};
+use rand_core::OsRng;
 use serde_json::{Value, json};
-use tacit_claim::{
-    Bundle, Card, CardName, CardPoints, Context, EngineId, InputOpening, OwnerKey, WeightsOpening,
-};
+use tacit_claim::{Bundle, Card, CardName, CardPoints, Context, EngineId, InputOpening, WeightsOpening};
 use tacit_core::srs::SrsPolicy;
 use tacit_core::{
     CommitRequest, Committed, CoreError, DataFolder, Expectations, ProveInference, Proved, Record, Silent,
@@ -17,13 +13,12 @@ use tacit_halo2::Halo2Engine;
 use tacit_model::{Model, Schema};
 use tacit_onnx::{QuantiseOptions, float_logits, quantise};
 use tacit_relations::{Inference, Visibility, lower_inference};
-use zeroize::Zeroizing;
 
-use super::figures::{median, once, peak_memory, shown};
-use super::{Teller, attacks, bundled};
+use super::figures::{Figures, median, once, shown};
+use super::{Teller, attacks, attempts, bundled, identity, temporary};
 use crate::commands::prove::setup_text;
-use crate::failure::{DOES_NOT_HOLD, Failure};
-use crate::report::{BAD, BOLD, GOOD, Item, LOUD, PLAIN, Report, rate, table};
+use crate::failure::Failure;
+use crate::report::{BOLD, GOOD, Item, LOUD, PLAIN, Report, rate, table};
 
 const STORY: &str = "A provider keeps a model that tells malignant from benign breast masses. A patient gets its answer, \
      and a proof that the advertised model gave it for exactly her record. Neither weights nor record are shown to \
@@ -87,25 +82,8 @@ impl Scene {
     }
 }
 
-/// Times and sizes, in the order of the story.
-#[derive(Default)]
-struct Figures(Vec<(&'static str, String, &'static str, serde_json::Value)>);
-
-impl Figures {
-    fn time(&mut self, what: &'static str, time: Duration, key: &'static str) {
-        self.0.push((what, shown(time), key, json!(time.as_secs_f64())));
-    }
-
-    fn size(&mut self, what: &'static str, bytes: usize, key: &'static str) {
-        self.0.push((what, format!("{bytes} bytes"), key, json!(bytes)));
-    }
-}
-
 pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
-    let temporary = tempfile::tempdir().map_err(|e| {
-        Failure::new(format!("no temporary folder can be made: {e}"))
-            .advise("set TMPDIR to a folder with space")
-    })?;
+    let temporary = temporary()?;
     let home = |name: &str| DataFolder::new(temporary.path().join(name));
     let (folder, verifier) = (home("provider"), home("verifier"));
     let mut figures = Figures::default();
@@ -126,43 +104,15 @@ pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
     teller.chapter("The same as a smaller proof, for whoever wants one");
     let succinct = succinct(teller, &scene, &mut figures)?;
     attempts.extend(attacks::by_a_prover(&scene, &succinct, teller)?);
-    let accepted = attempts.iter().filter(|a| !a.refused).count();
 
     teller.chapter("What it took");
-    let memory = peak_memory();
-    let mut costs = table(&["", "measured here"]);
-    for (what, value, ..) in &figures.0 {
-        costs.add_row([*what, value]);
-    }
-    if let Some(bytes) = memory {
-        costs.add_row(["peak memory of all of this", &format!("{:.0} MB", bytes as f64 / 1e6)]);
-    }
-    teller.tell(&[Item::Table(Box::new(costs))]);
-    if cfg!(debug_assertions) {
-        teller.line("This is a build for development: the release build is faster.");
-    }
+    teller.tell(&[Item::Table(Box::new(figures.table()))]);
     let mut report = Report::default();
-    if accepted == 0 {
-        teller.tell(&[Item::Line(
-            GOOD,
-            format!("The claim holds, and all {} attempts to cheat were refused.", attempts.len()),
-        )]);
-    } else {
-        teller.tell(&[Item::Line(
-            BAD,
-            format!("{accepted} attempts to cheat were not refused as they must be."),
-        )]);
-        report.code = DOES_NOT_HOLD;
-    }
+    attempts::conclude(teller, &mut report, "The claim holds", &attempts);
     report.set("holds", true);
     report.set("claim", verdict.sentence);
     report.set("accuracy", accuracies);
-    report.set("attacks", attempts.iter().map(attacks::Attempt::json).collect::<Vec<_>>());
-    report.set("attacks_refused", attempts.len() - accepted);
-    let mut measured: serde_json::Map<_, _> =
-        figures.0.into_iter().map(|(_, _, key, v)| (key.to_owned(), v)).collect();
-    measured.insert("peak_memory_bytes".to_owned(), memory.into());
-    report.set("figures", measured);
+    report.set("figures", figures.json());
     report.set("setup", Value::Null);
     report.set("halo2_setup", json!({ "origin": "temporary unsafe development setup", "unsafe_dev": true }));
     Ok(report)
@@ -242,13 +192,6 @@ fn committed(
     teller.line(format!("It shows the architecture, and of the {weights} weights only salted commitments."));
     teller.line("A certificate in it shows that every weight fits its width; each verifier checks it once.");
     Ok(committed)
-}
-
-/// A fresh identity.
-pub(super) fn identity() -> OwnerKey {
-    let mut seed = Zeroizing::new([0; 32]);
-    OsRng.fill_bytes(&mut *seed);
-    OwnerKey::from_seed(&seed)
 }
 
 fn patient(teller: &mut Teller, card: &Card) -> Result<InputOpening, Failure> {

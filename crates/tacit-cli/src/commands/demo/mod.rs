@@ -1,10 +1,17 @@
-//! `tacit demo`: whole stories on bundled data. Nothing is kept.
+//! `tacit demo`: whole stories on bundled data.
 
 mod attacks;
+mod attempts;
 mod bundled;
+mod cheats;
 mod figures;
 mod forging;
+mod kaggle;
 mod medical;
+
+use rand_core::{OsRng, RngCore as _};
+use tacit_claim::OwnerKey;
+use zeroize::Zeroizing;
 
 use crate::args::Demo;
 use crate::failure::Failure;
@@ -14,8 +21,23 @@ use crate::report::{BOLD, Item, PLAIN, Report};
 pub(crate) fn run(args: &Demo, json: bool) -> Result<Report, Failure> {
     match args {
         Demo::Medical => medical::run(&mut Teller { silent: json, chapter: 0 }),
-        Demo::Kaggle { keep: _ } => Err(Failure::new("not yet")),
+        Demo::Kaggle { keep } => kaggle::run(&mut Teller { silent: json, chapter: 0 }, keep.as_deref()),
     }
+}
+
+/// A folder that is gone afterwards.
+fn temporary() -> Result<tempfile::TempDir, Failure> {
+    tempfile::tempdir().map_err(|e| {
+        Failure::new(format!("no temporary folder can be made: {e}"))
+            .advise("set TMPDIR to a folder with space")
+    })
+}
+
+/// A fresh identity.
+fn identity() -> OwnerKey {
+    let mut seed = Zeroizing::new([0; 32]);
+    OsRng.fill_bytes(&mut *seed);
+    OwnerKey::from_seed(&seed)
 }
 
 /// Tells the story as it happens.
