@@ -8,11 +8,11 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
-use tacit_claim::{Comparison, Fraction, Metric, Requirement};
+use tacit_claim::{Metric, Requirement};
 use tacit_model::testing::SplitMix;
 use tacit_model::{Dataset, Labels, Model};
 use tacit_relations::testing::arithmetic::{forged, holds};
-use tacit_relations::{Relation, Segment, Tally, TensorId, TestSetClaim, Trace, check, lower_verdict, tally};
+use tacit_relations::{Segment, TensorId, TestSetClaim, Trace, check, lower_verdict, tally};
 
 const SAMPLES: usize = 5;
 
@@ -20,39 +20,6 @@ fn scene(kind: Kind, seed: u64) -> (Model, Dataset) {
     let model = model(kind, Reader::Normalise, 5, seed);
     let data = data_for(&model, kind, SAMPLES, 1, true, &mut SplitMix(seed));
     (model, data)
-}
-
-/// The requirement's tally where the model misses it.
-fn missed(model: &Model, data: &Dataset, r: &Requirement, hidden: bool) -> Option<Tally> {
-    let architecture = model.architecture();
-    let tally =
-        tally(architecture, std::slice::from_ref(r), SAMPLES as u64, (!hidden).then_some(data)).ok()?;
-    let sums = tally.sums(architecture, data, &answers(model, &records_of(data)).concat());
-    tally.missed(&sums).is_some().then_some(tally)
-}
-
-/// Bounds with the denominators that counts over so few records can have, tightest first for a claim that should fail.
-fn bounds(metric: Metric, comparison: Comparison) -> Vec<Fraction> {
-    let all: Vec<(u64, u64)> = if metric.is_error() {
-        (0..2000).map(|n| (n, 32)).collect()
-    } else {
-        (0..=12).map(|n| (n, 12)).collect()
-    };
-    let all = all.into_iter().map(|(n, d)| Fraction::new(n, d).unwrap());
-    if comparison == Comparison::AtLeast { all.collect() } else { all.rev().collect() }
-}
-
-/// The nearest bound that the model misses.
-fn nearest_missed(
-    model: &Model,
-    data: &Dataset,
-    plain: &Requirement,
-    hidden: bool,
-) -> Option<(Requirement, Tally)> {
-    bounds(plain.metric, plain.comparison).into_iter().find_map(|bound| {
-        let r = Requirement { bound, ..plain.clone() };
-        missed(model, data, &r, hidden).map(|tally| (r, tally))
-    })
 }
 
 /// Lies about one tensor: one element off, or one more here and one less there; alone and with what follows from it.
@@ -79,17 +46,11 @@ fn lies(claimed: &Claimed, id: TensorId) -> Vec<Trace> {
     told
 }
 
-/// Whether the last relation, that of the thresholds, is content.
-fn comes_out(claimed: &Claimed, trace: &Trace) -> bool {
-    let Some(Relation::Range { x, lo, hi }) = claimed.lowered.system.relations().last() else { panic!() };
-    x.elements(trace.tensor(x.tensor)).iter().all(|v| (lo..=hi).contains(&v))
-}
-
 /// Tells every lie; returns how many made the claim come out.
 fn nothing_helps(claimed: &Claimed, what: &str) -> usize {
     let system = &claimed.lowered.system;
     assert!(
-        !claimed.is_accepted(&claimed.trace) && !comes_out(claimed, &claimed.trace),
+        !claimed.is_accepted(&claimed.trace) && !claimed.comes_out(&claimed.trace),
         "{what}: it is false"
     );
     let mut successes = 0;
@@ -101,7 +62,7 @@ fn nothing_helps(claimed: &Claimed, what: &str) -> usize {
         for trace in lies(claimed, TensorId(index as u32)) {
             assert!(!claimed.is_accepted(&trace), "{what}: a lie about tensor {index} ({:?})", spec.segment);
             assert_eq!(check(system, &trace).is_ok(), holds(system, &trace), "{what}: {index}");
-            successes += usize::from(comes_out(claimed, &trace));
+            successes += usize::from(claimed.comes_out(&trace));
         }
     }
     successes

@@ -13,7 +13,7 @@ use tacit_model::{
 };
 use tacit_relations::{
     Assignment, Lowered, Relation, Segment, Tally, TensorId, TestSet, TestSetClaim, Trace, committed_labels,
-    lower_test_set, trace,
+    lower_test_set, tally, trace,
 };
 
 /// What a model predicts.
@@ -198,6 +198,40 @@ pub(crate) fn records_of(data: &Dataset) -> Vec<Vec<i64>> {
     (0..data.samples()).map(|i| data.record(i).to_vec()).collect()
 }
 
+/// The requirement's tally where the model misses it.
+pub(crate) fn missed(model: &Model, data: &Dataset, r: &Requirement, hidden: bool) -> Option<Tally> {
+    let architecture = model.architecture();
+    let tally =
+        tally(architecture, std::slice::from_ref(r), data.samples() as u64, (!hidden).then_some(data))
+            .ok()?;
+    let sums = tally.sums(architecture, data, &answers(model, &records_of(data)).concat());
+    tally.missed(&sums).is_some().then_some(tally)
+}
+
+/// Bounds with the denominators that counts over so few records can have, tightest first for a claim that should fail.
+fn bounds(metric: Metric, comparison: Comparison) -> Vec<Fraction> {
+    let all: Vec<(u64, u64)> = if metric.is_error() {
+        (0..2000).map(|n| (n, 32)).collect()
+    } else {
+        (0..=12).map(|n| (n, 12)).collect()
+    };
+    let all = all.into_iter().map(|(n, d)| Fraction::new(n, d).unwrap());
+    if comparison == Comparison::AtLeast { all.collect() } else { all.rev().collect() }
+}
+
+/// The nearest bound that the model misses.
+pub(crate) fn nearest_missed(
+    model: &Model,
+    data: &Dataset,
+    plain: &Requirement,
+    hidden: bool,
+) -> Option<(Requirement, Tally)> {
+    bounds(plain.metric, plain.comparison).into_iter().find_map(|bound| {
+        let r = Requirement { bound, ..plain.clone() };
+        missed(model, data, &r, hidden).map(|tally| (r, tally))
+    })
+}
+
 /// A lowered claim with the values of all its tensors.
 pub(crate) struct Claimed {
     pub(crate) lowered: Lowered,
@@ -248,6 +282,12 @@ impl Claimed {
     pub(crate) fn is_accepted(&self, trace: &Trace) -> bool {
         tacit_relations::check(&self.lowered.system, trace).is_ok()
             && self.public.iter().all(|(id, values)| trace.tensor(*id) == values.as_slice())
+    }
+
+    /// Whether the last relation, that of the thresholds, is content.
+    pub(crate) fn comes_out(&self, trace: &Trace) -> bool {
+        let Some(Relation::Range { x, lo, hi }) = self.lowered.system.relations().last() else { panic!() };
+        x.elements(trace.tensor(x.tensor)).iter().all(|v| (lo..=hi).contains(&v))
     }
 
     pub(crate) fn totals(&self) -> &[i64] {
