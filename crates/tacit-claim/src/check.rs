@@ -1,12 +1,12 @@
 //! Does a claim fit a card? Checked by whoever makes a claim and by whoever verifies one, before any proving work.
 
-use tacit_model::{ValueBounds, format_decimal};
+use tacit_model::{Dataset, ValueBounds, format_decimal};
 
 use crate::bytes::{CardId, SchemaDigest};
 use crate::card::{Card, OutOfRange};
 use crate::claim::{Claim, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim};
 use crate::engine::EngineId;
-use crate::opening::{InputOpening, WeightsOpening};
+use crate::opening::{DatasetOpening, InputOpening, WeightsOpening};
 use crate::requirement::{Metric, Requirement, RequirementError, Scope};
 use crate::test_set::{AccuracyClaim, AnswersClaim, DataClaim, PredictionsClaim};
 use crate::text::{Context, printable};
@@ -184,6 +184,27 @@ impl InputOpening {
     }
 }
 
+impl DatasetOpening {
+    /// Checks that the test set is `data`, and committed for the card's model by `engine`.
+    ///
+    /// # Errors
+    /// [`OpeningMismatch`].
+    pub fn check_against(
+        &self,
+        card: &Card,
+        engine: EngineId,
+        data: &Dataset,
+    ) -> Result<(), OpeningMismatch> {
+        if self.card_id != card.id() {
+            return Err(OpeningMismatch::OtherCard { expected: card.id(), actual: self.card_id });
+        }
+        if self.dataset_digest != data.digest() {
+            return Err(OpeningMismatch::OtherDataset);
+        }
+        if self.commitments.contains_key(&engine) { Ok(()) } else { Err(OpeningMismatch::Engine { engine }) }
+    }
+}
+
 /// Why a record does not fit a card's schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
@@ -226,6 +247,9 @@ pub enum OpeningMismatch {
         /// The opening's schema.
         actual: SchemaDigest,
     },
+    /// It opens the commitment to another test set.
+    #[error("the opening belongs to another test set: other records, other labels or another order")]
+    OtherDataset,
     /// It holds nothing for an engine.
     #[error("the opening holds no salt for the {engine} engine")]
     Engine {

@@ -5,7 +5,7 @@
 //! * [`Claim`]: what is claimed of a card's model; its [digest](Claim::digest) is what engines bind their proofs to.
 //! * [`ProofChunk`]: a part of a proof, before it is merged.
 //! * [`Bundle`]: a claim with an engine's proof, the proof file.
-//! * [`WeightsOpening`], [`InputOpening`], [`OutputOpening`]: secret files that open commitments.
+//! * [`WeightsOpening`], [`InputOpening`], [`DatasetOpening`], [`OutputOpening`]: secret files that open commitments.
 //! * [`OwnerKey`], [`OwnerPublicKey`], [`Fingerprint`]: who signs.
 //!
 //! Commitments, model ids and salts are opaque bytes here; engines give them their meaning. Every format has one
@@ -49,7 +49,9 @@ pub use commitments::{
 pub use encoding::EncodingError;
 pub use engine::{EngineId, UnknownEngine};
 pub use interval::clopper_pearson;
-pub use opening::{CommittedInput, InputOpening, OpeningError, OutputOpening, WeightsOpening, schema_digest};
+pub use opening::{
+    CommittedInput, DatasetOpening, InputOpening, OpeningError, OutputOpening, WeightsOpening, schema_digest,
+};
 pub use owner::{
     BadSignature, Fingerprint, FingerprintError, ForeignFormat, NotOfFormat, OwnerKey, OwnerKeyError,
     OwnerPublicKey, OwnerSignature, PublicKeyError,

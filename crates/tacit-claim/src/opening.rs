@@ -1,5 +1,5 @@
 //! Secret files: `opening.secret`, which opens a card's commitments, `input.secret`, which opens a record's,
-//! and `PROOF.answer.secret`, which opens that of an answer.
+//! `data.secret`, which opens a test set's, and `PROOF.answer.secret`, which opens that of an answer.
 //!
 //! All are: magic (8 bytes), version (2, little-endian), SHA-256 of the body (32), body in canonical
 //! postcard.
@@ -10,10 +10,12 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tacit_model::{ArchitectureDigest, ModelDigest, Schema};
+use tacit_model::{ArchitectureDigest, DatasetDigest, ModelDigest, Schema};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::bytes::{CardId, ClaimDigest, Commitment, SchemaDigest, architecture_digest, model_digest};
+use crate::bytes::{
+    CardId, ClaimDigest, Commitment, SchemaDigest, architecture_digest, dataset_digest, model_digest,
+};
 use crate::encoding::{
     EncodingError, MAX_VALUES, bounded_values, decode, domain_hash, encode, encode_secret,
 };
@@ -123,8 +125,7 @@ impl InputOpening {
     /// The file's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let commitments =
-            self.commitments.values().map(|c| 2 * VARINT + 32 + c.commitment.as_bytes().len()).sum::<usize>();
+        let commitments = committed_len(&self.commitments);
         Self::FILE.write(self, 32 + 32 + 2 * VARINT + self.record.len() * VARINT + commitments)
     }
 
@@ -136,6 +137,49 @@ impl InputOpening {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpeningError> {
         Self::FILE.read(bytes)
     }
+}
+
+/// What opens the commitments to a test set, records and labels, that nobody but its owner sees. The test set itself is a
+/// file of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetOpening {
+    /// The card for whose model it was made.
+    pub card_id: CardId,
+    /// Digest of the test set, labels included.
+    #[serde(with = "dataset_digest")]
+    pub dataset_digest: DatasetDigest,
+    /// The commitment of every engine.
+    pub commitments: BTreeMap<EngineId, CommittedInput>,
+}
+
+impl DatasetOpening {
+    pub(crate) const MAGIC: [u8; 8] = *b"TACITDAT";
+    const FILE: SecretFile = SecretFile {
+        name: "test set opening",
+        magic: Self::MAGIC,
+        version: 1,
+        max: HEADER + 1024 + EngineId::ALL.len() * (1 << 17),
+    };
+
+    /// The file's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Self::FILE.write(self, 32 + 32 + VARINT + committed_len(&self.commitments))
+    }
+
+    /// Reads a file's bytes; refuses other formats, versions, damage, trailing bytes and non-canonical
+    /// encodings.
+    ///
+    /// # Errors
+    /// [`OpeningError`], which shows no secret.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpeningError> {
+        Self::FILE.read(bytes)
+    }
+}
+
+/// Bytes that engines' commitments and salts encode to at most.
+fn committed_len(commitments: &BTreeMap<EngineId, CommittedInput>) -> usize {
+    commitments.values().map(|c| 2 * VARINT + 32 + c.commitment.as_bytes().len()).sum()
 }
 
 /// The answer that a claim hides, with what opens its commitment. Whoever has it can show which answer a
@@ -231,7 +275,7 @@ impl SecretFile {
     }
 }
 
-/// Why a secret file is refused. `file` is `opening`, `input opening` or `answer opening`.
+/// Why a secret file is refused. `file` is `opening`, `input opening`, `test set opening` or `answer opening`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpeningError {
     /// Another format.
@@ -319,6 +363,14 @@ mod tests {
         }
     }
 
+    fn dataset() -> DatasetOpening {
+        DatasetOpening {
+            card_id: CardId([1; 32]),
+            dataset_digest: DatasetDigest([3; 32]),
+            commitments: input().commitments.clone(),
+        }
+    }
+
     fn is_strict<T: PartialEq + fmt::Debug>(
         value: &T,
         bytes: &[u8],
@@ -340,6 +392,7 @@ mod tests {
     fn openings_round_trip_and_refuse_damage() {
         is_strict(&weights(), &weights().to_bytes(), WeightsOpening::from_bytes);
         is_strict(&input(), &input().to_bytes(), InputOpening::from_bytes);
+        is_strict(&dataset(), &dataset().to_bytes(), DatasetOpening::from_bytes);
         is_strict(&output(), &output().to_bytes(), OutputOpening::from_bytes);
     }
 
@@ -380,7 +433,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let shown = [format!("{:?}", weights()), format!("{:?}", input()), format!("{:#?}", input())];
-        for shown in shown.into_iter().chain([format!("{:?}", output())]) {
+        for shown in shown.into_iter().chain([format!("{:?}", output()), format!("{:?}", dataset())]) {
             for secret in ["c5c5", "C5C5", "197", "123454321"] {
                 assert!(!shown.contains(secret), "{shown}");
             }

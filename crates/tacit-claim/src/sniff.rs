@@ -10,7 +10,7 @@ use tacit_model::Schema;
 use crate::bundle::Bundle;
 use crate::card::Card;
 use crate::chunk::ProofChunk;
-use crate::opening::{InputOpening, OutputOpening, WeightsOpening};
+use crate::opening::{DatasetOpening, InputOpening, OutputOpening, WeightsOpening};
 use crate::points::CardPoints;
 
 /// A kind of file.
@@ -30,6 +30,8 @@ pub enum FileKind {
     WeightsOpening,
     /// `input.secret`.
     InputOpening,
+    /// `data.secret`.
+    DatasetOpening,
     /// `PROOF.answer.secret`.
     OutputOpening,
     /// `owner.key`.
@@ -66,6 +68,7 @@ impl FileKind {
                 | Self::Chunk
                 | Self::WeightsOpening
                 | Self::InputOpening
+                | Self::DatasetOpening
                 | Self::OutputOpening
                 | Self::OwnerKey
                 | Self::CompetitionSeal
@@ -83,6 +86,7 @@ impl fmt::Display for FileKind {
             Self::Chunk => "chunk of a proof",
             Self::WeightsOpening => "opening of a card",
             Self::InputOpening => "opening of a record",
+            Self::DatasetOpening => "opening of a test set",
             Self::OutputOpening => "opening of an answer",
             Self::OwnerKey => "owner's key",
             Self::Schema => "schema",
@@ -102,13 +106,14 @@ impl fmt::Display for FileKind {
 /// The kind of file that `bytes` are.
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> FileKind {
-    let magics: [(&[u8], FileKind); 10] = [
+    let magics: [(&[u8], FileKind); 11] = [
         (b"TACITMDL", FileKind::Model),
         (&CardPoints::MAGIC, FileKind::CardPoints),
         (&Bundle::MAGIC, FileKind::Proof),
         (&ProofChunk::MAGIC, FileKind::Chunk),
         (&WeightsOpening::MAGIC, FileKind::WeightsOpening),
         (&InputOpening::MAGIC, FileKind::InputOpening),
+        (&DatasetOpening::MAGIC, FileKind::DatasetOpening),
         (&OutputOpening::MAGIC, FileKind::OutputOpening),
         (b"tacit-owner-key/", FileKind::OwnerKey),
         (b"TACITSRS", FileKind::Srs),

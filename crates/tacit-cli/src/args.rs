@@ -311,6 +311,9 @@ pub(crate) struct ProveAccuracy {
     /// State only a commitment to the test set, records and labels
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     pub(crate) hide: Vec<HiddenOfTest>,
+    /// State the commitment to the test set that `tacit dataset commit` made
+    #[arg(long, value_name = "data.secret", conflicts_with = "chunk")]
+    pub(crate) data_opening: Option<PathBuf>,
     /// State these in the claim (weights: the card must have been made with --public-weights)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     pub(crate) reveal: Vec<RevealedOfTest>,
@@ -403,6 +406,29 @@ pub(crate) enum DatasetCommand {
         /// Column that tells groups apart; may be repeated
         #[arg(long, value_name = "COLUMN")]
         by: Vec<String>,
+    },
+    /// Commit to a test set that stays hidden, ahead of any proof
+    #[command(
+        long_about = "Commit to a test set that stays hidden, records and labels, for every engine of the card.\n\n\
+            Hand the commitments, which are printed, to whoever will verify; proofs made with --data-opening show them. \
+            Nobody vouches for such a test set but its owner, who is the prover.",
+        after_help = "Example:\n  tacit dataset commit test.csv --card card.json --labels diagnosis -o data.secret"
+    )]
+    Commit {
+        /// The test set: CSV with a header, .npz or JSON
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The card of the model that will be tested
+        #[arg(long, value_name = "card.json")]
+        card: PathBuf,
+        /// Column or array that holds the labels
+        #[arg(long, value_name = "COLUMN")]
+        labels: String,
+        /// What opens the commitments: secret
+        #[arg(short, long, value_name = "data.secret")]
+        output: PathBuf,
+        #[command(flatten)]
+        force: Force,
     },
 }
 

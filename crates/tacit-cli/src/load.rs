@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use tacit_claim::{
-    Bundle, BundleError, Card, CardPoints, ClaimError, FileKind, InputOpening, OutputOpening, OwnerKey,
-    ProofChunk, WeightsOpening, sniff,
+    Bundle, BundleError, Card, CardPoints, ClaimError, DatasetOpening, FileKind, InputOpening, OutputOpening,
+    OwnerKey, ProofChunk, WeightsOpening, sniff,
 };
 use tacit_competition::{Receipt, Seal};
 use tacit_core::files;
@@ -141,6 +141,12 @@ pub(crate) fn opening(path: &Path) -> Result<WeightsOpening, Failure> {
 pub(crate) fn input_opening(path: &Path) -> Result<InputOpening, Failure> {
     InputOpening::from_bytes(&bytes(path, FileKind::InputOpening)?)
         .map_err(|e| unusable(path, e).advise("restore it from a copy, or commit to the record again"))
+}
+
+/// The opening of a test set.
+pub(crate) fn dataset_opening(path: &Path) -> Result<DatasetOpening, Failure> {
+    DatasetOpening::from_bytes(&bytes(path, FileKind::DatasetOpening)?)
+        .map_err(|e| unusable(path, e).advise("restore it from a copy, or commit to the test set again"))
 }
 
 /// An identity.

@@ -166,6 +166,22 @@ fn a_hidden_test_set_is_committed() {
     place
         .tacit("verify h.proof --card card/card.json --expect-input {}", &[&other])
         .does_not_hold(&["not about the record"]);
+    // Committed ahead of the proof: two claims show the same commitment.
+    let run = place.tacit(
+        "dataset commit small.csv --card card/card.json --labels diagnosis -o data.secret --json",
+        &[],
+    );
+    let committed = run.ok().json()["commitments"]["sumcheck"].as_str().unwrap().to_owned();
+    assert_ne!(committed, pin);
+    for (bound, file) in [("80%", "b.proof"), ("70%", "c.proof")] {
+        let line = format!("{PROVE} --at-least {bound} --data-opening data.secret -o {file}");
+        place.tacit(&line, &["small.csv"]).ok();
+        place.tacit(&format!("verify {file} --card card/card.json --expect-input {{}}"), &[&committed]).ok();
+    }
+    place
+        .tacit(&format!("{PROVE} --at-least 80% --data-opening data.secret -o d.proof"), &[&data("test.csv")])
+        .fails(2, &["another test set"]);
+    place.tacit("inspect data.secret", &[]).ok();
     place
         .tacit(
             &format!("{PROVE} --claim {{}} --hide data -o i.proof"),

@@ -12,7 +12,7 @@ use rand_core::OsRng;
 use tacit_claim::{CardName, Context, EngineId, OwnerKey, Requirement};
 use tacit_core::{
     Chunks, CommitRequest, Committed, DataFolder, Expectations, ProvedTestSet, Required, Silent, Supplied,
-    TestSetProof, commit, prepare_accuracy, verify,
+    TestData, TestSetProof, commit, prepare_accuracy, verify,
 };
 use tacit_model::testing::{mlp, record};
 use tacit_model::{Dataset, Labels, Model};
@@ -71,19 +71,24 @@ fn prove(work: &Work) -> ProvedTestSet {
     };
     let mib = std::env::var("TACIT_MEMORY_MIB").ok().and_then(|m| m.parse::<u64>().ok());
     let chunks = Chunks::Within(mib.map_or(4 << 30, |mib| mib << 20));
-    let ready = prepare_accuracy(&work.folder, &request, &work.required, false, chunks, &mut OsRng, &Silent)
-        .expect("the model meets the requirements");
+    let ready = prepare_accuracy(
+        &work.folder,
+        &request,
+        &work.required,
+        TestData::Public,
+        chunks,
+        &mut OsRng,
+        &Silent,
+    )
+    .expect("the model meets the requirements");
     ready.prove(&work.folder, &(), &mut OsRng, &Silent).expect("a proof")
 }
 
 fn check(work: &Work, proved: &ProvedTestSet) {
-    let supplied = Supplied {
-        points: work.committed.points.as_ref(),
-        model: None,
-        data: Some(&work.data),
-    };
+    let supplied = Supplied { points: work.committed.points.as_ref(), model: None, data: Some(&work.data) };
     let expected = Expectations::default();
-    verify(&work.folder, &proved.bundle, &work.committed.card, supplied, &expected, &Silent).expect("it holds");
+    verify(&work.folder, &proved.bundle, &work.committed.card, supplied, &expected, &Silent)
+        .expect("it holds");
 }
 
 /// Peak resident memory of this process so far, in MiB, where the system tells.

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{
-    Card, CardName, CardPoints, CardWeights, CertificateDigest, Commitments, CommittedInput,
+    Card, CardName, CardPoints, CardWeights, CertificateDigest, Commitments, CommittedInput, DatasetOpening,
     EngineCommitment, EngineId, Halo2Parameters, InputOpening, ModelId, OwnerKey, Policy, Quantisation,
     SaltBytes, SumcheckParameters, UnsignedCard, WeightsOpening,
 };
 use tacit_digest::Digest;
 use tacit_halo2::CIRCUIT_VERSION;
-use tacit_model::{ArchitectureDigest, Model};
+use tacit_model::{ArchitectureDigest, Dataset, Model};
 use tacit_relations::{
-    Commitment, EngineError, Opening, Progress, Refused, RelationSystem, Segment, TensorId,
+    Commitment, EngineError, Opening, Progress, Refused, RelationSystem, Segment, TensorId, lower_hidden_data,
 };
 use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
 
 use crate::error::CoreError;
 use crate::folder::{DataFolder, committer};
+use crate::prove_test_set::hidden_input;
 use crate::statement::{Seen, lower};
 use crate::weights::{HALO2_VERSION, commit_weights, tensors};
 
@@ -185,6 +186,27 @@ pub fn commit_input(
         opening.commitments.insert(engine, CommittedInput { salt, commitment });
     }
     Ok(opening)
+}
+
+/// Commits to a test set, records and labels, under a fresh salt for every engine of the card: for claims that show only
+/// the commitment.
+///
+/// # Errors
+/// [`CoreError::DataRecord`] for records out of the card's ranges, [`CoreError::NoLabels`].
+pub fn commit_dataset(
+    card: &Card,
+    data: &Dataset,
+    rng: &mut dyn CryptoRngCore,
+) -> Result<DatasetOpening, CoreError> {
+    let input = hidden_input(card, data)?;
+    let system = lower_hidden_data(card.architecture(), data.samples())?;
+    let mut commitments = BTreeMap::new();
+    for engine in card.commitments().engines() {
+        let salt = fresh_salt(rng);
+        let commitment = commit_tensors(&system, engine, Segment::Input, &input, &salt)?;
+        commitments.insert(engine, CommittedInput { salt, commitment });
+    }
+    Ok(DatasetOpening { card_id: card.id(), dataset_digest: data.digest(), commitments })
 }
 
 pub(crate) fn fresh_salt(rng: &mut dyn CryptoRngCore) -> SaltBytes {

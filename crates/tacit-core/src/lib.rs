@@ -30,12 +30,13 @@ mod weights;
 
 pub use chunk_folder::{ChunkFolder, MAX_CHUNK_FILE};
 pub use chunks::{ChunkStore, merge};
-pub use commit::{CommitRequest, Committed, commit, commit_input};
+pub use commit::{CommitRequest, Committed, commit, commit_dataset, commit_input};
 pub use error::{CoreError, Outcome};
 pub use folder::DataFolder;
 pub use prove::{ProveInference, Proved, Record, prove_inference};
 pub use prove_test_set::{
-    Chunks, ProvedTestSet, Ready, Required, TestSetProof, prepare_accuracy, prove_accuracy, prove_predictions,
+    Chunks, ProvedTestSet, Ready, Required, TestData, TestSetProof, prepare_accuracy, prove_accuracy,
+    prove_predictions,
 };
 pub use statement::statement;
 pub use verify::{Expectations, Supplied, Verdict, verify};

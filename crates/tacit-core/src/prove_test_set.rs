@@ -2,9 +2,9 @@
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{
-    AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, Claim, ClaimKind, ColumnName, Context, DataClaim,
-    EngineId, Fraction, Metric, PredictionsClaim, ProofChunk, Requirement, SaltBytes, Scope, WeightsClaim,
-    WeightsOpening,
+    AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, Claim, ClaimKind, ColumnName, CommittedInput,
+    Context, DataClaim, DatasetOpening, EngineId, Fraction, Metric, PredictionsClaim, ProofChunk,
+    Requirement, SaltBytes, Scope, WeightsClaim, WeightsOpening,
 };
 use tacit_halo2::srs::SrsOrigin;
 use tacit_model::{Dataset, Labels, Model};
@@ -14,7 +14,7 @@ use tacit_relations::{
 };
 
 use crate::chunks::{ChunkStore, chunk_count};
-use crate::commit::{commit_tensors, fresh_salt};
+use crate::commit::commit_dataset;
 use crate::error::CoreError;
 use crate::folder::DataFolder;
 use crate::measure::{Miss, miss};
@@ -98,6 +98,17 @@ pub struct Ready<'a> {
     data_salt: Option<SaltBytes>,
 }
 
+/// What of the test set the claim states.
+#[derive(Debug, Clone, Copy)]
+pub enum TestData<'a> {
+    /// Its digest: the verifier reads the file.
+    Public,
+    /// A commitment to records and labels, made now under a fresh salt.
+    Hidden,
+    /// The same, made before: the claim shows the same commitment.
+    Committed(&'a DatasetOpening),
+}
+
 /// In how many chunks to prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chunks {
@@ -107,8 +118,7 @@ pub enum Chunks {
     Exactly(u32),
 }
 
-/// Checks that the model of a card meets requirements on a test set, and states the claim. With `hide_data`, records and
-/// labels are committed and nobody sees them.
+/// Checks that the model of a card meets requirements on a test set, and states the claim.
 ///
 /// # Errors
 /// [`CoreError::Missed`] where the model does not meet them; [`CoreError`].
@@ -116,13 +126,14 @@ pub fn prepare_accuracy<'a>(
     folder: &DataFolder,
     request: &'a TestSetProof<'a>,
     required: &Required,
-    hide_data: bool,
+    stated: TestData<'_>,
     chunks: Chunks,
     rng: &mut dyn CryptoRngCore,
     progress: &dyn Progress,
 ) -> Result<Ready<'a>, CoreError> {
     let (card, data) = (request.card, request.data);
     let samples = data.samples() as u64;
+    let hide_data = !matches!(stated, TestData::Public);
     if !data.fits(card.schema()) {
         return Err(CoreError::DataSchema);
     }
@@ -142,19 +153,25 @@ pub fn prepare_accuracy<'a>(
     };
     let (weights, opening) =
         request.owned().ready(folder, &lower(card.architecture(), Seen::NOTHING)?, progress)?;
-    let (data_claim, data_salt) = if hide_data {
-        let salt = fresh_salt(rng);
-        let part = Part::whole(card, data.samples(), true, &tally)?;
-        let input = hidden_input(card, data)?;
-        let commitment = commit_tensors(part.system(), request.engine, Segment::Input, &input, &salt)?;
-        (DataClaim::Hidden { commitment }, Some(salt))
-    } else {
-        (DataClaim::Public { digest: data.digest(), labels: label_column(data)? }, None)
+    let (data_claim, data_salt) = match stated {
+        TestData::Public => (DataClaim::Public { digest: data.digest(), labels: label_column(data)? }, None),
+        TestData::Hidden => committed(&commit_dataset(card, data, rng)?, request)?,
+        TestData::Committed(opening) => committed(opening, request)?,
     };
     let accuracy =
         AccuracyClaim { samples, data: data_claim, requirements, chunks, weights: request.weights_claim() };
     let claim = Claim::new(card, request.engine, accuracy, request.context.clone())?;
     Ok(Ready { request, claim, tally, weights, opening, data_salt })
+}
+
+/// A committed test set as a claim states it, and its salt.
+fn committed(
+    opening: &DatasetOpening,
+    request: &TestSetProof<'_>,
+) -> Result<(DataClaim, Option<SaltBytes>), CoreError> {
+    opening.check_against(request.card, request.engine, request.data)?;
+    let CommittedInput { salt, commitment } = opening.commitments[&request.engine].clone();
+    Ok((DataClaim::Hidden { commitment }, Some(salt)))
 }
 
 /// Proves in one go that the model of a card meets requirements on a test set: [`prepare_accuracy`] and
@@ -170,7 +187,8 @@ pub fn prove_accuracy(
     rng: &mut dyn CryptoRngCore,
     progress: &dyn Progress,
 ) -> Result<ProvedTestSet, CoreError> {
-    prepare_accuracy(folder, request, required, hide_data, Chunks::Exactly(1), rng, progress)?.prove(
+    let stated = if hide_data { TestData::Hidden } else { TestData::Public };
+    prepare_accuracy(folder, request, required, stated, Chunks::Exactly(1), rng, progress)?.prove(
         folder,
         &(),
         rng,
@@ -351,7 +369,7 @@ fn label_column(data: &Dataset) -> Result<ColumnName, CoreError> {
 }
 
 /// Tensors of the `Input` segment of a hidden test set: records and labels.
-fn hidden_input(card: &Card, data: &Dataset) -> Result<Vec<Vec<i64>>, CoreError> {
+pub(crate) fn hidden_input(card: &Card, data: &Dataset) -> Result<Vec<Vec<i64>>, CoreError> {
     for i in 0..data.samples() {
         card.check_record(data.record(i)).map_err(|source| CoreError::DataRecord { row: i, source })?;
     }

@@ -6,7 +6,9 @@ use tacit_model::{Architecture, ArchitectureError, NodeId, Op, Operand, ParamId,
 
 pub(crate) mod test_set;
 
-pub use test_set::{Lowered, TestSet, TestSetClaim, committed_labels, lower_test_set, lower_verdict};
+pub use test_set::{
+    Lowered, TestSet, TestSetClaim, committed_labels, lower_hidden_data, lower_test_set, lower_verdict,
+};
 
 use test_set::Given;
 

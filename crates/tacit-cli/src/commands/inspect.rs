@@ -2,13 +2,14 @@
 
 mod competition;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tacit_claim::{
-    AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, ClaimKind, DataClaim, EngineId, FileKind,
-    Inference, InputClaim, OutputClaim, WeightsClaim, sniff,
+    AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, ClaimKind, CommittedInput, DataClaim, EngineId,
+    FileKind, Inference, InputClaim, OutputClaim, WeightsClaim, sniff,
 };
 use tacit_core::files;
 use tacit_core::srs::file::read_verifier;
@@ -49,6 +50,7 @@ pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
         FileKind::Chunk => chunk(&mut report, path)?,
         FileKind::WeightsOpening => weights_opening(&mut report, path)?,
         FileKind::InputOpening => input_opening(&mut report, path)?,
+        FileKind::DatasetOpening => dataset_opening(&mut report, path)?,
         FileKind::OutputOpening => output_opening(&mut report, path)?,
         FileKind::OwnerKey => {
             let key = load::owner_key(path)?.public();
@@ -418,17 +420,35 @@ fn input_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {
     report.field("made with card", opening.card_id.to_string());
     report.field("schema", opening.schema_digest.to_string());
     report.field("record", format!("{} (not shown)", count(opening.record.len(), "value")));
-    for (engine, c) in &opening.commitments {
-        report.field("committed to as", format!("{} ({engine})", c.commitment.pin()));
-    }
-    let commitments: serde_json::Map<_, _> =
-        opening.commitments.iter().map(|(e, c)| (e.to_string(), c.commitment.to_string().into())).collect();
+    tell_commitments(report, &opening.commitments);
     report.set("card_id", opening.card_id.to_string());
     report.set("schema_digest", opening.schema_digest.to_string());
     report.set("values", opening.record.len());
-    report.set("commitments", commitments);
     reveals(report, "the whole record: for its subject and the prover only");
     Ok(())
+}
+
+fn dataset_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {
+    let opening = load::dataset_opening(path)?;
+    report.field("made for card", opening.card_id.to_string());
+    report.field("test set", hex::encode(opening.dataset_digest.0));
+    tell_commitments(report, &opening.commitments);
+    report.set("card_id", opening.card_id.to_string());
+    report.set("dataset_digest", hex::encode(opening.dataset_digest.0));
+    reveals(
+        report,
+        "with the test set, the power to prove on it; without it, guesses at the records can be checked",
+    );
+    Ok(())
+}
+
+fn tell_commitments(report: &mut Report, commitments: &BTreeMap<EngineId, CommittedInput>) {
+    for (engine, c) in commitments {
+        report.field("committed to as", format!("{} ({engine})", c.commitment.pin()));
+    }
+    let commitments: serde_json::Map<_, _> =
+        commitments.iter().map(|(e, c)| (e.to_string(), c.commitment.to_string().into())).collect();
+    report.set("commitments", commitments);
 }
 
 fn output_opening(report: &mut Report, path: &Path) -> Result<(), Failure> {

@@ -27,6 +27,8 @@ use crate::view::{Axis, View};
 
 /// Bits at which hidden numbers are committed as labels.
 pub(crate) const LABEL_WIDTH: u8 = 50;
+/// Bounds of labels that are numbers.
+const LABELS: (i64, i64) = (-(1 << (LABEL_WIDTH - 1)), (1 << (LABEL_WIDTH - 1)) - 1);
 
 /// A claim about some of the records of a test set.
 #[derive(Debug, Clone, Copy)]
@@ -143,7 +145,30 @@ pub fn lower_verdict(tally: &Tally) -> Result<RelationSystem, LowerError> {
     Ok(RelationSystem::new(lowering.tensors, lowering.relations)?)
 }
 
+/// The `Input` segment of a hidden test set, as every claim about it has it: records, then labels.
+///
+/// # Errors
+/// [`LowerError`].
+pub fn lower_hidden_data(architecture: &Architecture, samples: usize) -> Result<RelationSystem, LowerError> {
+    if samples == 0 {
+        return Err(LowerError::NoSamples);
+    }
+    let mut lowering = Lowering::new(samples);
+    lowering.record(architecture, super::Visibility::Hidden);
+    lowering.hidden_labels(architecture.schema.classes.len());
+    Ok(RelationSystem::new(lowering.tensors, lowering.relations)?)
+}
+
 impl Lowering {
+    /// Labels of a hidden test set: one-hot rows, or numbers where there are no classes.
+    fn hidden_labels(&mut self, classes: usize) -> TensorId {
+        let n = self.samples;
+        if classes == 0 {
+            return self.push(vec![n], LABELS, Segment::Input, LABEL_WIDTH);
+        }
+        self.push(vec![n, classes], (0, 1), Segment::Input, 2)
+    }
+
     /// Every total is at least its form's threshold.
     fn thresholds(&mut self, totals: TensorId, tally: &Tally) {
         let forms = tally.forms.len();
@@ -228,7 +253,7 @@ impl Observer {
         }
         let (n, c) = (self.samples(), self.classes);
         let labels = if self.hidden {
-            let y = self.lowering.push(vec![n, c], (0, 1), Segment::Input, 2);
+            let y = self.lowering.hidden_labels(c);
             self.lowering.relations.push(Relation::Range { x: View::whole(y, &[n, c]), lo: 0, hi: 1 });
             let sums = self.row_sums(View::whole(y, &[1, n, c]), (0, c as i64));
             self.lowering.relations.push(Relation::Range { x: View::whole(sums, &[n]), lo: 1, hi: 1 });
@@ -396,14 +421,14 @@ impl Observer {
             Some(errors) => errors,
             None => {
                 let x = self.rows();
-                let half = 1i64 << (LABEL_WIDTH - 1);
-                let (segment, width) =
-                    if self.hidden { (Segment::Input, LABEL_WIDTH) } else { (Segment::Public, 0) };
-                let labels = self.lowering.push(vec![n], (-half, half - 1), segment, width);
-                if !self.hidden {
+                let labels = if self.hidden {
+                    self.lowering.hidden_labels(0)
+                } else {
+                    let labels = self.lowering.push(vec![n], LABELS, Segment::Public, 0);
                     self.lowering.given.push((labels, Given::Numbers));
-                }
-                let y = self.witness(vec![n], (self.bounds.0 - half, self.bounds.1 + half));
+                    labels
+                };
+                let y = self.witness(vec![n], (self.bounds.0 - LABELS.1, self.bounds.1 - LABELS.0));
                 let terms = vec![(1, View::whole(x.tensor, &[n])), (-1, View::whole(labels, &[n]))];
                 self.lowering.relations.push(Relation::Affine { terms, offset: 0, y });
                 self.errors = Some(y);

@@ -7,7 +7,7 @@ use rand_core::OsRng;
 use tacit_claim::{AnswersClaim, Claim, ClaimKind, Fraction, Requirement, RequirementError};
 use tacit_core::files::{self, Access};
 use tacit_core::{
-    ChunkFolder, Chunks, CoreError, ProvedTestSet, Required, TestSetProof, prepare_accuracy,
+    ChunkFolder, Chunks, CoreError, ProvedTestSet, Required, TestData, TestSetProof, prepare_accuracy,
     prove_predictions,
 };
 use tacit_data::TestSetFile;
@@ -24,7 +24,8 @@ use crate::progress::Spinner;
 use crate::report::{BOLD, Report, count};
 
 pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
-    check_outputs(&args.proving, [&*args.proving.output], &[Some(&*args.data)])?;
+    let inputs = [Some(&*args.data), args.data_opening.as_deref()];
+    check_outputs(&args.proving, [&*args.proving.output], &inputs)?;
     let profile = args.proving.profile.then(Profile::start);
     let reading = tracing::info_span!("read the files").entered();
     let mut report = Report::default();
@@ -34,8 +35,13 @@ pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
     let columns = groupings(requirements);
     let test = load::test_set(&args.data, owned.card.schema(), Some(&args.labels), &columns, &mut report)?;
     check_count(args, &test)?;
+    let opening = args.data_opening.as_deref().map(load::dataset_opening).transpose()?;
+    let stated = match &opening {
+        Some(opening) => TestData::Committed(opening),
+        None if args.hide.contains(&HiddenOfTest::Data) => TestData::Hidden,
+        None => TestData::Public,
+    };
     drop(reading);
-    let hide = args.hide.contains(&HiddenOfTest::Data);
     let folder = data_folder()?;
     let spinner = Spinner::new("proving");
     let start = Instant::now();
@@ -44,7 +50,7 @@ pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
         (Some(OneChunk { count, .. }), _) | (None, Some(count)) => Chunks::Exactly(count),
         (None, None) => Chunks::Within(MEMORY),
     };
-    let ready = prepare_accuracy(&folder, &request, &required, hide, chunks, &mut OsRng, &spinner)?;
+    let ready = prepare_accuracy(&folder, &request, &required, stated, chunks, &mut OsRng, &spinner)?;
     if let Some(OneChunk { number, count }) = args.chunk {
         let chunk = ready.prove_chunk(number - 1, &mut OsRng, &spinner)?;
         drop(spinner);
