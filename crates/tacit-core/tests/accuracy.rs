@@ -8,11 +8,12 @@ use rand_core::SeedableRng as _;
 use tacit_claim::{
     AccuracyClaim, AnswersClaim, Bundle, Card, CardName, CardPoints, Claim, ClaimKind, ClaimMismatch,
     ColumnName, Commitment, CommitmentPin, Comparison, Context, DataClaim, EngineId, Fraction, Metric,
-    OwnerKey, PredictionsClaim, Requirement, Scope, WeightsClaim, WeightsOpening,
+    OwnerKey, PredictionsClaim, ProofChunk, Requirement, Scope, WeightsClaim, WeightsOpening,
 };
 use tacit_core::{
-    CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome, ProvedTestSet, Required, Silent,
-    Supplied, TestSetProof, Verdict, commit, prove_accuracy, prove_predictions, statement, verify,
+    ChunkStore, Chunks, CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome,
+    ProvedTestSet, Ready, Required, Silent, Supplied, TestSetProof, Verdict, commit, merge, prepare_accuracy,
+    prove_accuracy, prove_predictions, statement, verify,
 };
 use tacit_model::testing::{mlp, record, schema};
 use tacit_model::{Dataset, Grouping, Labels, Model};
@@ -214,12 +215,12 @@ impl Stage {
         let text = |n: u32| format!("{left} {sign} {n}/24{by}");
         let meets = |n: u32| {
             let request = self.request();
-            let ready = tacit_core::prepare_accuracy(
+            let ready = prepare_accuracy(
                 &self.folder,
                 &request,
                 &Required::These(self.required(&[&text(n)])),
                 false,
-                tacit_core::Chunks::Exactly(1),
+                Chunks::Exactly(1),
                 &mut self.rng.clone(),
                 &Silent,
             );
@@ -877,4 +878,178 @@ fn other_models_are_refused(engine: EngineId) {
     let request = TestSetProof { engine, ..s.request() };
     let e = s.prove_with(&request, &["accuracy >= 0"], false).unwrap_err();
     assert!(matches!(e, CoreError::OtherEngine { .. }), "{e}");
+}
+
+/// What a claim proved in three parts needs.
+fn in_three<'a>(s: &'a Stage, request: &'a TestSetProof<'a>, texts: &[&str]) -> Ready<'a> {
+    let required = Required::These(s.required(texts));
+    let three = Chunks::Exactly(3);
+    prepare_accuracy(&s.folder, request, &required, false, three, &mut s.rng.clone(), &Silent).unwrap()
+}
+
+fn parts(s: &Stage, ready: &Ready<'_>) -> Vec<ProofChunk> {
+    let one = |i| {
+        let chunk = ready.prove_chunk(i, &mut ChaCha20Rng::seed_from_u64(i.into()), &Silent).unwrap();
+        ProofChunk::from_bytes(&chunk.to_bytes()).unwrap()
+    };
+    assert!(matches!(
+        ready.prove_chunk(3, &mut s.rng.clone(), &Silent),
+        Err(CoreError::NoSuchChunk { number: 4, count: 3 })
+    ));
+    (0..ready.chunks()).map(one).collect()
+}
+
+fn merged(s: &Stage, data: &Dataset, chunks: Vec<ProofChunk>) -> Result<Bundle, CoreError> {
+    merge(&s.folder, &s.card, s.points.as_ref(), data, chunks, &mut s.rng.clone(), &Silent)
+}
+
+const IN_PARTS: [&str; 5] = [
+    "accuracy >= 5/6",
+    "gap(accuracy) <= 1/3 by site",
+    "top[1] <= 5/6",
+    "precision[class 1] >= 0.1",
+    "balanced_accuracy >= 0.5",
+];
+
+#[test]
+fn claims_in_parts() {
+    let s = stage(EngineId::Sumcheck);
+    let request = s.request();
+    let ready = in_three(&s, &request, &IN_PARTS);
+    let bundle = ready.prove(&s.folder, &(), &mut s.rng.clone(), &Silent).unwrap().bundle;
+    s.verify(&bundle).unwrap();
+    // One by one, in any order, merged by somebody else.
+    let mut chunks = parts(&s, &ready);
+    chunks.rotate_left(2);
+    let bundle = merged(&s, &s.data, chunks).unwrap();
+    s.verify(&bundle).unwrap();
+    let e = statement(bundle.claim(), &s.card, s.points.as_ref(), Some(&s.data)).unwrap_err();
+    assert!(matches!(e, CoreError::InChunks(3)), "{e}");
+
+    for chunks in [1, 2, 4, 6] {
+        refused(s.verify(&rewritten(&bundle, |a| a.chunks = chunks)), Outcome::DoesNotHold);
+    }
+    for (at, metric) in [(0, Metric::Top(1)), (3, Metric::Recall(1)), (2, Metric::Accuracy)] {
+        refused(s.verify(&rewritten(&bundle, |a| a.requirements[at].metric = metric)), Outcome::DoesNotHold);
+    }
+    let more = rewritten(&bundle, |a| a.requirements[0].bound = Fraction::new(1, 1).unwrap());
+    refused(s.verify(&more), Outcome::DoesNotHold);
+    let other = edited(&s, |_, labels, _, _| labels[5] = 1 - labels[5]);
+    refused(s.verify_on(&bundle, Some(&other)), Outcome::DoesNotHold);
+    refused(s.verify_on(&bundle, None), Outcome::Unusable);
+
+    // Every byte counts, lengths of parts too.
+    let (claim, proof) = bundle.into_parts();
+    let check = |bytes: Vec<u8>| s.verify(&Bundle::new(claim.clone(), bytes).unwrap());
+    check(proof.clone()).unwrap();
+    for at in (0..8).chain((0..24).map(|i| i * (proof.len() - 1) / 23)) {
+        let mut bad = proof.clone();
+        bad[at] ^= 1;
+        refused(check(bad), Outcome::DoesNotHold);
+    }
+    for length in [1, 3, 4, proof.len() / 3, proof.len() - 1] {
+        refused(check(proof[..length].to_vec()), Outcome::DoesNotHold);
+    }
+    refused(check([&proof[..], &[0]].concat()), Outcome::DoesNotHold);
+    // Two parts exchanged, one repeated.
+    let length = |at: usize| 4 + u32::from_le_bytes(proof[at..at + 4].try_into().unwrap()) as usize;
+    let first = length(0);
+    let second = length(first);
+    let (a, b, rest) = (&proof[..first], &proof[first..first + second], &proof[first + second..]);
+    refused(check([b, a, rest].concat()), Outcome::DoesNotHold);
+    refused(check([a, a, rest].concat()), Outcome::DoesNotHold);
+    refused(check([a, rest].concat()), Outcome::DoesNotHold);
+}
+
+#[test]
+fn parts_that_do_not_belong_together() {
+    let s = stage(EngineId::Sumcheck);
+    let request = s.request();
+    let ready = in_three(&s, &request, &IN_PARTS);
+    let fresh = || parts(&s, &ready);
+    assert!(matches!(merged(&s, &s.data, vec![]), Err(CoreError::NoChunk)));
+    let mut chunks = fresh();
+    chunks.remove(1);
+    let e = merged(&s, &s.data, chunks).unwrap_err();
+    assert!(matches!(&e, CoreError::MissingChunks { missing, count: 3 } if missing == &[1]), "{e}");
+    let mut chunks = fresh();
+    chunks.push(fresh().remove(2));
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::RepeatedChunk(2))));
+    let mut chunks = fresh();
+    chunks[2].index = 7;
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::ForeignChunk(7))));
+
+    // Of the same claim in other words, for another context.
+    let context = Context::new("round 2").unwrap();
+    let elsewhere = TestSetProof { context: &context, ..s.request() };
+    let other = in_three(&s, &elsewhere, &IN_PARTS);
+    let mut chunks = fresh();
+    chunks[1] = parts(&s, &other).remove(1);
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::ForeignChunk(1))));
+    let mut chunks = fresh();
+    chunks[1].proof = parts(&s, &other).remove(1).proof;
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::BadChunk(1))));
+
+    // Proofs exchanged between positions, damaged, or with another's secret.
+    let mut chunks = fresh();
+    let [a, b, _] = &mut chunks[..] else { panic!() };
+    std::mem::swap(&mut a.proof, &mut b.proof);
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::BadChunk(0))));
+    let mut chunks = fresh();
+    let middle = chunks[2].proof.len() / 2;
+    chunks[2].proof[middle] ^= 4;
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::BadChunk(2))));
+    let mut chunks = fresh();
+    let [a, b, _] = &mut chunks[..] else { panic!() };
+    std::mem::swap(&mut a.secret, &mut b.secret);
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::DoesNotHold(_))));
+    let mut chunks = fresh();
+    chunks[1].secret = chunks[0].secret.clone();
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::DoesNotHold(_))));
+    let mut chunks = fresh();
+    chunks[0].secret.truncate(5);
+    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::BadChunk(0))));
+    let other = edited(&s, |_, labels, _, _| labels[5] = 1 - labels[5]);
+    assert!(matches!(merged(&s, &other, fresh()), Err(CoreError::OtherData { .. })));
+}
+
+/// Where parts are kept: what is damaged is proved again, what is another claim's is not lost.
+#[test]
+fn parts_that_were_kept() {
+    use std::cell::{Cell, RefCell};
+    #[derive(Default)]
+    struct Shelf {
+        chunks: RefCell<std::collections::BTreeMap<u32, Vec<u8>>>,
+        kept: Cell<usize>,
+    }
+    impl ChunkStore for Shelf {
+        fn load(&self, index: u32) -> Result<Option<ProofChunk>, CoreError> {
+            Ok(self.chunks.borrow().get(&index).map(|b| ProofChunk::from_bytes(b).unwrap()))
+        }
+        fn keep(&self, chunk: &ProofChunk) -> Result<(), CoreError> {
+            self.kept.set(self.kept.get() + 1);
+            self.chunks.borrow_mut().insert(chunk.index, chunk.to_bytes().to_vec());
+            Ok(())
+        }
+    }
+    let s = stage(EngineId::Sumcheck);
+    let request = s.request();
+    let ready = in_three(&s, &request, &IN_PARTS);
+    let shelf = Shelf::default();
+    let prove = |ready: &Ready<'_>| ready.prove(&s.folder, &shelf, &mut s.rng.clone(), &Silent);
+    for (damage, expected) in [(None, 3), (None, 3), (Some(1), 4), (Some(0), 5)] {
+        if let Some(index) = damage {
+            let mut chunk = shelf.load(index).unwrap().unwrap();
+            let middle = chunk.proof.len() / 2;
+            chunk.proof[middle] ^= 1;
+            shelf.chunks.borrow_mut().insert(index, chunk.to_bytes().to_vec());
+        }
+        s.verify(&prove(&ready).unwrap().bundle).unwrap();
+        assert_eq!(shelf.kept.get(), expected);
+    }
+    let context = Context::new("round 2").unwrap();
+    let elsewhere = TestSetProof { context: &context, ..s.request() };
+    let other = in_three(&s, &elsewhere, &IN_PARTS);
+    assert!(matches!(prove(&other), Err(CoreError::ForeignChunk(0))));
+    assert_eq!(shelf.kept.get(), 5);
 }
