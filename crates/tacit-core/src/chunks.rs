@@ -9,10 +9,10 @@ use tacit_claim::{
 };
 use tacit_model::Dataset;
 use tacit_relations::{
-    Commitment, Openings, Progress, Refused, Segment, Statement, Tally, TestSet, TestSetClaim,
+    Commitment, Lowered, Openings, Progress, Refused, Segment, Statement, Tally, TestSet, TestSetClaim,
     lower_test_set, lower_verdict,
 };
-use tacit_sumcheck::{Chunk, ChunkSecret, ChunkVerifier, SumcheckEngine};
+use tacit_sumcheck::{Chunk, ChunkSecret, ChunkVerifier, SumcheckEngine, chunk_samples};
 
 use crate::error::CoreError;
 use crate::folder::DataFolder;
@@ -22,23 +22,18 @@ use crate::test_set::{Part, tally_of};
 use crate::weights::certified_weights;
 
 /// Into how many chunks a claim about `samples` records is cut, so that none takes more than about `memory` bytes.
-pub(crate) fn chunk_count(card: &Card, samples: usize, tally: &Tally, memory: u64) -> Result<u32, CoreError> {
-    // Everything grows with the number of records: two sizes tell how.
-    let bytes = |samples: usize| -> Result<u64, CoreError> {
-        let test = TestSet { samples, hidden: false, claim: TestSetClaim::Sums(tally) };
-        let system = lower_test_set(card.architecture(), test)?.system;
-        // Values of the trace, and once more those that the verifier computes.
-        let trace: u64 = system.tensors().iter().map(|t| 8 * t.len() as u64).sum();
-        Ok(SumcheckEngine.memory(&system) + 2 * trace)
+pub(crate) fn chunk_count(card: &Card, samples: usize, tally: &Tally, memory: u64) -> u32 {
+    let bytes = |samples: u64| {
+        let test = TestSet { samples: samples as usize, hidden: false, claim: TestSetClaim::Sums(tally) };
+        // What cannot be lowered is too large; if it is for another reason, proving says so.
+        lower_test_set(card.architecture(), test).map_or(u64::MAX, |Lowered { system, .. }| {
+            // Values of the trace, and once more those that the verifier computes.
+            let trace: u64 = system.tensors().iter().map(|t| 8 * t.len() as u64).sum();
+            SumcheckEngine.memory(&system).saturating_add(2 * trace)
+        })
     };
-    let mut count = 1;
-    while bytes(samples.div_ceil(count))? > memory && count < samples.min(AccuracyClaim::MAX_CHUNKS as usize)
-    {
-        let of_one = bytes(samples.div_ceil(count))?.div_ceil(samples.div_ceil(count) as u64).max(1);
-        let next = samples.div_ceil((memory / of_one).max(1) as usize);
-        count = next.max(count + 1).min(samples).min(AccuracyClaim::MAX_CHUNKS as usize);
-    }
-    Ok(count as u32)
+    let chunks = chunk_samples(samples as u64, memory, bytes).len();
+    chunks.clamp(1, AccuracyClaim::MAX_CHUNKS as usize) as u32
 }
 
 /// A claim in chunks, as its prover or its verifier knows it.

@@ -149,7 +149,7 @@ pub fn prepare_accuracy<'a>(
     let chunks = match chunks {
         Chunks::Exactly(count) => count,
         Chunks::Within(_) if hide_data || request.engine == EngineId::Halo2 => 1,
-        Chunks::Within(memory) => chunk_count(card, data.samples(), &tally, memory)?,
+        Chunks::Within(memory) => chunk_count(card, data.samples(), &tally, memory),
     };
     let (weights, opening) =
         request.owned().ready(folder, &lower(card.architecture(), Seen::NOTHING)?, progress)?;

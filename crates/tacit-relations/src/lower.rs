@@ -48,6 +48,16 @@ pub enum LowerError {
     /// No sample.
     #[error("a claim is about at least one record")]
     NoSamples,
+    /// More weights of requirements than a verifier sets memory aside for.
+    #[error(
+        "the requirements weigh {actual} answers at once; at most {max} are: fewer groups, or more chunks"
+    )]
+    Weights {
+        /// Most weights.
+        max: usize,
+        /// Weights of the claim: conditions, times records, times classes.
+        actual: usize,
+    },
 }
 
 /// Lowers one or several inferences of `architecture`.

@@ -25,6 +25,9 @@ use crate::system::{RelationSystem, Segment, TensorId};
 use crate::tally::{Form, Observable, Tally};
 use crate::view::{Axis, View};
 
+/// Most weights that a verifier computes for one statement.
+const MAX_WEIGHTS: usize = 1 << 28;
+
 /// Bits at which hidden numbers are committed as labels.
 pub(crate) const LABEL_WIDTH: u8 = 50;
 /// Bounds of labels that are numbers.
@@ -93,6 +96,13 @@ pub struct Lowered {
 pub fn lower_test_set(architecture: &Architecture, test: TestSet<'_>) -> Result<Lowered, LowerError> {
     if test.samples == 0 {
         return Err(LowerError::NoSamples);
+    }
+    if let TestSetClaim::Tally(tally) | TestSetClaim::Sums(tally) = test.claim {
+        let each = tally.forms.len().saturating_mul(architecture.schema.classes.len().max(1));
+        let actual = each.saturating_mul(test.samples);
+        if !test.hidden && actual > MAX_WEIGHTS {
+            return Err(LowerError::Weights { max: MAX_WEIGHTS, actual });
+        }
     }
     let mut lowering = Lowering::new(test.samples);
     let first = if test.hidden {
