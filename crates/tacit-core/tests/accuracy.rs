@@ -7,13 +7,14 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_claim::{
     AccuracyClaim, AnswersClaim, Bundle, Card, CardName, CardPoints, Claim, ClaimKind, ClaimMismatch,
-    ColumnName, Commitment, CommitmentPin, Comparison, Context, DataClaim, EngineId, Fraction, Metric,
-    OwnerKey, PredictionsClaim, ProofChunk, Requirement, Scope, WeightsClaim, WeightsOpening,
+    ColumnName, Commitment, CommitmentPin, Comparison, Context, DataClaim, DatasetOpening, EngineId,
+    Fraction, Metric, OwnerKey, PredictionsClaim, ProofChunk, Requirement, Scope, WeightsClaim,
+    WeightsOpening,
 };
 use tacit_core::{
     ChunkStore, Chunks, CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome,
-    ProvedTestSet, Ready, Required, Silent, Supplied, TestSetProof, Verdict, commit, merge, prepare_accuracy,
-    prove_accuracy, prove_predictions, statement, verify,
+    ProvedTestSet, Ready, Required, Silent, Supplied, TestData, TestSetProof, Verdict, commit,
+    commit_dataset, merge, prepare_accuracy, prove_accuracy, prove_predictions, statement, verify,
 };
 use tacit_model::testing::{mlp, record, schema};
 use tacit_model::{Dataset, Grouping, Labels, Model};
@@ -42,6 +43,7 @@ with_every_engine! {
     rewritten_claims_are_refused,
     altered_proofs_do_not_hold,
     hidden_test_sets,
+    hidden_test_sets_committed_to_before,
     hidden_test_sets_that_cannot_be_proved,
     predictions,
     outputs,
@@ -219,7 +221,7 @@ impl Stage {
                 &self.folder,
                 &request,
                 &Required::These(self.required(&[&text(n)])),
-                false,
+                TestData::Public,
                 Chunks::Exactly(1),
                 &mut self.rng.clone(),
                 &Silent,
@@ -700,6 +702,51 @@ fn hidden_test_sets(engine: EngineId) {
     refused(s.verify_on(&better, None), Outcome::DoesNotHold);
 }
 
+fn hidden_test_sets_committed_to_before(engine: EngineId) {
+    let mut s = stage(engine);
+    let opening = commit_dataset(&s.card, &s.data, &mut s.rng).unwrap();
+    let opening = DatasetOpening::from_bytes(&opening.to_bytes()).unwrap();
+    let known = opening.commitments[&engine].commitment.clone();
+    let prove = |request: &TestSetProof<'_>, text: &str, opening: &DatasetOpening| {
+        let (required, stated) = (Required::These(s.required(&[text])), TestData::Committed(opening));
+        let rng = &mut s.rng.clone();
+        prepare_accuracy(&s.folder, request, &required, stated, Chunks::Exactly(1), rng, &Silent)?.prove(
+            &s.folder,
+            &(),
+            rng,
+            &Silent,
+        )
+    };
+    // Whatever is claimed of it, it is the same test set.
+    for text in ["accuracy >= 5/6", "top[1] >= 5/6", "f1[class 1] >= 0.1"] {
+        let proved = prove(&s.request(), text, &opening).unwrap();
+        assert_eq!(commitment_of(&proved.bundle), known, "{text}");
+        let pin = Expectations { input: Some(known.pin()), ..trusting() };
+        s.verify_expecting(&proved.bundle, None, &pin).unwrap();
+    }
+    for other in [
+        edited(&s, |_, labels, _, _| labels[5] = 1 - labels[5]),
+        edited(&s, |records, _, _, _| records[3][0] += 1),
+    ] {
+        let request = TestSetProof { data: &other, ..s.request() };
+        let e = prove(&request, "accuracy >= 0.1", &opening).unwrap_err();
+        assert!(matches!(e, CoreError::Opening(_)), "{e}");
+        // Whoever pretends that it is the opened one has an opening that does not open.
+        let forged = DatasetOpening { dataset_digest: other.digest(), ..opening.clone() };
+        prove(&request, "accuracy >= 0.1", &forged).unwrap_err();
+    }
+    let elsewhere = stage_of(engine, classifier(4), false);
+    let e = prove(&elsewhere.request(), "accuracy >= 0.1", &opening).unwrap_err();
+    assert!(matches!(e, CoreError::Opening(_)), "{e}");
+    // Another commitment put into the claim.
+    let proved = prove(&s.request(), "accuracy >= 5/6", &opening).unwrap();
+    let again = commit_dataset(&s.card, &s.data, &mut s.rng.clone()).unwrap();
+    let commitment = again.commitments[&engine].commitment.clone();
+    assert_ne!(commitment, known);
+    let lifted = rewritten(&proved.bundle, |a| a.data = DataClaim::Hidden { commitment });
+    refused(s.verify_on(&lifted, None), Outcome::DoesNotHold);
+}
+
 fn hidden_test_sets_that_cannot_be_proved(engine: EngineId) {
     let s = stage(engine);
     for text in ["accuracy >= 0 by site", "gap(accuracy) <= 1.0 by site", "balanced_accuracy >= 0"] {
@@ -884,7 +931,8 @@ fn other_models_are_refused(engine: EngineId) {
 fn in_three<'a>(s: &'a Stage, request: &'a TestSetProof<'a>, texts: &[&str]) -> Ready<'a> {
     let required = Required::These(s.required(texts));
     let three = Chunks::Exactly(3);
-    prepare_accuracy(&s.folder, request, &required, false, three, &mut s.rng.clone(), &Silent).unwrap()
+    prepare_accuracy(&s.folder, request, &required, TestData::Public, three, &mut s.rng.clone(), &Silent)
+        .unwrap()
 }
 
 fn parts(s: &Stage, ready: &Ready<'_>) -> Vec<ProofChunk> {
@@ -1005,7 +1053,9 @@ fn parts_that_do_not_belong_together() {
     assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::DoesNotHold(_))));
     let mut chunks = fresh();
     chunks[1].secret = chunks[0].secret.clone();
-    assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::DoesNotHold(_))));
+    // Either the sums are none that hold, or they are not those of the parts.
+    let e = merged(&s, &s.data, chunks).unwrap_err();
+    assert!(matches!(e, CoreError::Engine(_) | CoreError::DoesNotHold(_)), "{e}");
     let mut chunks = fresh();
     chunks[0].secret.truncate(5);
     assert!(matches!(merged(&s, &s.data, chunks), Err(CoreError::BadChunk(0))));
