@@ -132,6 +132,33 @@ impl<const N: usize> Visitor<'_> for HexVisitor<N> {
     }
 }
 
+/// Conversions of a tuple struct over 32 bytes to and from hexadecimal text.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! hex_conversions {
+    ($name:ident, $error:ty, $decode:path) => {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                self.0.iter().try_for_each(|byte| ::std::write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::write!(f, ::std::concat!(::std::stringify!($name), "({})"), self)
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = $error;
+
+            fn from_str(text: &str) -> ::std::result::Result<Self, $error> {
+                $decode(text).map(Self)
+            }
+        }
+    };
+}
+
 macro_rules! bytes32 {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -147,25 +174,7 @@ macro_rules! bytes32 {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&hex::encode(self.0))
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = HexError;
-
-            fn from_str(text: &str) -> Result<Self, HexError> {
-                decode_hex(text).map(Self)
-            }
-        }
+        $crate::hex_conversions!($name, HexError, decode_hex);
     };
 }
 

@@ -1,8 +1,5 @@
 //! Short texts that people wrote and people will read: contexts and names.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 /// Longest context, in bytes.
@@ -43,8 +40,11 @@ fn check(text: &str, max: usize) -> Result<(), TextError> {
     text.chars().find(|c| is_deceptive(*c)).map_or(Ok(()), |c| Err(TextError::Control(c)))
 }
 
-macro_rules! text {
-    ($name:ident) => {
+/// Conversions of a tuple struct over a `String` whose `new` checks it: `as_str`, to and from strings, `Display`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! text_conversions {
+    ($name:ident, $error:ty) => {
         impl $name {
             /// The text.
             #[must_use]
@@ -53,30 +53,30 @@ macro_rules! text {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = TextError;
+        impl ::std::convert::TryFrom<String> for $name {
+            type Error = $error;
 
-            fn try_from(text: String) -> Result<Self, TextError> {
+            fn try_from(text: String) -> ::std::result::Result<Self, $error> {
                 Self::new(text)
             }
         }
 
-        impl From<$name> for String {
+        impl ::std::convert::From<$name> for String {
             fn from(text: $name) -> Self {
                 text.0
             }
         }
 
-        impl FromStr for $name {
-            type Err = TextError;
+        impl ::std::str::FromStr for $name {
+            type Err = $error;
 
-            fn from_str(text: &str) -> Result<Self, TextError> {
+            fn from_str(text: &str) -> ::std::result::Result<Self, $error> {
                 Self::new(text)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(&self.0)
             }
         }
@@ -107,7 +107,7 @@ impl Context {
     }
 }
 
-text!(Context);
+text_conversions!(Context, TextError);
 
 /// What an owner calls a model: 1 to 128 bytes, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -129,7 +129,7 @@ impl CardName {
     }
 }
 
-text!(CardName);
+text_conversions!(CardName, TextError);
 
 /// Longest name of a column, in bytes: that of a feature.
 const MAX_COLUMN: usize = 256;
@@ -154,7 +154,7 @@ impl ColumnName {
     }
 }
 
-text!(ColumnName);
+text_conversions!(ColumnName, TextError);
 
 /// The text between guillemets, with whatever could end the quotation or deceive a reader escaped.
 pub(crate) fn quoted(text: &str) -> String {

@@ -1,9 +1,6 @@
 //! 32 bytes with a meaning, as 64 hexadecimal digits in text and JSON; SHA-256 over parts that cannot run
 //! together.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -40,25 +37,7 @@ macro_rules! bytes32 {
         #[serde(try_from = "String", into = "String")]
         pub struct $name(pub [u8; 32]);
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&hex::encode(self.0))
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = NotHex;
-
-            fn from_str(text: &str) -> Result<Self, NotHex> {
-                decode(text).map(Self)
-            }
-        }
+        tacit_claim::hex_conversions!($name, NotHex, decode);
 
         impl TryFrom<String> for $name {
             type Error = NotHex;

@@ -1,8 +1,5 @@
 //! Short texts with rules: names that people read, and names that machines compare.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use tacit_claim::{CardName, Context, TextError as PlainTextError};
 
@@ -54,41 +51,9 @@ macro_rules! text {
                 $check(&text)?;
                 Ok(Self(text))
             }
-
-            /// The text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = TextError;
-
-            fn try_from(text: String) -> Result<Self, TextError> {
-                Self::new(text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(text: $name) -> Self {
-                text.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = TextError;
-
-            fn from_str(text: &str) -> Result<Self, TextError> {
-                Self::new(text)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
+        tacit_claim::text_conversions!($name, TextError);
     };
 }
 
