@@ -1,6 +1,6 @@
 //! What went wrong and what to do next, with the exit code that it means.
 
-use tacit_competition::CompetitionError;
+use tacit_competition::{CompetitionError, Reason};
 use tacit_core::srs::StoreError;
 use tacit_core::{CoreError, Outcome};
 use tacit_data::{CellProblem, DataError, Problem};
@@ -80,7 +80,33 @@ impl From<CompetitionError> for Failure {
             return e.into();
         }
         let code = code(e.outcome());
-        Self { message: e.to_string(), advice: e.advice(), code, verdict: code == DOES_NOT_HOLD }
+        let advice = match &e {
+            CompetitionError::Refused(reason) => Some(refused_advice(reason).to_owned()),
+            _ => e.advice(),
+        };
+        Self { message: e.to_string(), advice, code, verdict: code == DOES_NOT_HOLD }
+    }
+}
+
+/// What to do about a registration or a submission that does not count.
+fn refused_advice(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::NotOwner { .. } => "sign with the key that signed the card",
+        Reason::SameOwner(_) | Reason::SameCard(_) => {
+            "compete with the card that is registered: each owner has one"
+        }
+        Reason::Schema => "quantise and commit to a model with the competition's schema",
+        Reason::OtherPoints => "use card.points as it was written beside the card",
+        Reason::NotRegistered(_) => {
+            "register the card with `tacit competition register`, before the test set is published"
+        }
+        Reason::OtherContext { .. } => {
+            "prove it again with --context as `tacit competition context` prints it"
+        }
+        Reason::Judged(_) => {
+            "prove it again: the competition's metric and nothing else, on the published test set"
+        }
+        _ => "look at the file that it names",
     }
 }
 

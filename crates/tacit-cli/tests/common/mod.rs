@@ -133,6 +133,12 @@ impl Run {
         self
     }
 
+    /// Exit code 2 and what the parser of the command line says.
+    #[track_caller]
+    pub(crate) fn usage(self, text: &str) {
+        assert!(self.code == 2 && self.err.contains(text) && self.out.is_empty(), "{self:?}");
+    }
+
     /// The one JSON object on standard output.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {

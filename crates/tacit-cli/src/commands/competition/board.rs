@@ -20,7 +20,8 @@ pub(super) fn rank(args: &Rank) -> Result<Report, Failure> {
     outputs::check(args.keep_head.as_deref(), &[], args.force.force)?;
     let folder = opened(&args.folder)?;
     let known = known(&args.pins, &args.receipts)?;
-    let ranking = Ranking::of(&folder.competition(args.pins.expect)?).map_err(Failure::new)?;
+    let ranking = Ranking::of(&folder.competition(args.pins.expect)?)
+        .map_err(|e| Failure::new(e).advise("ask the host: this version of tacit cannot rank it"))?;
     let judge = judge()?;
     let spinner = Spinner::new("verifying every proof");
     let board = folder.leaderboard(&judge, &known)?;

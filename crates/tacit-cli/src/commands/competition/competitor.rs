@@ -90,7 +90,12 @@ pub(super) fn submit(args: &Submit) -> Result<Report, Failure> {
     let mut report = Report::default();
     report.line(BOLD, "Submitted");
     report.line(PLAIN, score.sentence.clone());
-    report.note("make your receipt anew with `tacit competition receipt`: it then shows that nobody was slipped in before the publication");
+    if args.receipts.is_empty() {
+        report.note(
+            "keep a receipt that was made since the publication (`tacit competition receipt`): it shows that nobody was \
+             slipped in before it",
+        );
+    }
     report.field("proof", format!("{} ({} bytes)", short_name(&submitted.file), proof.len()));
     report.set("claim", score.sentence);
     report.set("card_id", submitted.card.to_string());

@@ -1,7 +1,6 @@
 //! What the host does: open, accept, publish.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rand_core::{OsRng, RngCore as _};
 use serde_json::json;
@@ -107,17 +106,16 @@ fn check_outside(folder: &Path, path: &Path, what: &str) -> Result<(), Failure> 
 
 /// The path without links and dots, as far as it exists.
 fn resolved(path: &Path) -> PathBuf {
-    let mut missing: Vec<OsString> = Vec::new();
-    let mut there = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    loop {
-        if let Ok(found) = there.canonicalize() {
-            return missing.iter().rev().fold(found, |path, part| path.join(part));
+    let mut out = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match part {
+            Component::ParentDir => drop(out.pop()),
+            Component::CurDir => {}
+            part => out.push(part),
         }
-        match (there.file_name().map(ToOwned::to_owned), there.pop()) {
-            (Some(name), true) => missing.push(name),
-            _ => return path.to_owned(),
-        }
+        out = out.canonicalize().unwrap_or(out);
     }
+    out
 }
 
 /// A competition that is in the folder already and whose opening was interrupted.
