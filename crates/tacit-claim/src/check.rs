@@ -97,8 +97,12 @@ fn check_accuracy(claim: &AccuracyClaim, engine: EngineId, card: &Card) -> Resul
     }
     claim.requirements.iter().try_for_each(|r| r.check(card.schema()))?;
     let hidden = matches!(claim.data, DataClaim::Hidden { .. });
-    if hidden && claim.samples > AccuracyClaim::MAX_HIDDEN {
-        return Err(M::HiddenRecords(claim.samples));
+    let max = match engine {
+        EngineId::Sumcheck => AccuracyClaim::MAX_HIDDEN,
+        EngineId::Halo2 => AccuracyClaim::MAX_HIDDEN_HALO2,
+    };
+    if hidden && claim.samples > max {
+        return Err(M::HiddenRecords { max, actual: claim.samples });
     }
     let whole = hidden || engine == EngineId::Halo2;
     let most = if whole { 1 } else { claim.samples.min(AccuracyClaim::MAX_CHUNKS.into()) };
@@ -331,8 +335,13 @@ pub enum ClaimMismatch {
     #[error("the claim is about a test set without records")]
     NoRecords,
     /// A hidden test set of more records than are proved.
-    #[error("the claim is about {0} hidden records; at most {max} can be proved", max = AccuracyClaim::MAX_HIDDEN)]
-    HiddenRecords(u64),
+    #[error("the claim is about {actual} hidden records; at most {max} can be proved")]
+    HiddenRecords {
+        /// Most records.
+        max: u64,
+        /// Records of the claim.
+        actual: u64,
+    },
     /// No requirement, or too many.
     #[error("the claim states {0} requirements; 1 to {max} can be stated", max = Requirement::MAX)]
     Requirements(usize),

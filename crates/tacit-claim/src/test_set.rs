@@ -30,6 +30,8 @@ impl AccuracyClaim {
     pub const MAX_CHUNKS: u32 = 1 << 16;
     /// Most records of a hidden test set: of one that the verifier does not have, nothing else tells how large it can be.
     pub const MAX_HIDDEN: u64 = 1 << 20;
+    /// The same for the halo2 engine, which lays out a circuit before it knows that it is too large.
+    pub const MAX_HIDDEN_HALO2: u64 = 1 << 14;
 
     /// The records that a chunk is about: all chunks together are about all records, in order, as many each as possible
     /// alike. `None` where there is no such chunk.

@@ -291,7 +291,7 @@ pub fn prove_predictions(
         let indices: Option<Vec<i64>> = answers.0.chunks_exact(width).map(class).collect();
         AnswersClaim::Classes { indices: indices.ok_or(CoreError::NoClasses)? }
     };
-    let (samples, digest, weights) = (data.samples() as u64, data.digest(), request.weights_claim());
+    let (samples, digest, weights) = (data.samples() as u64, data.records_digest(), request.weights_claim());
     let predictions = PredictionsClaim { samples, digest, answers, weights };
     let part = Part::answers(card, &predictions)?;
     let (committed, weights_opening) = request.owned().ready(folder, part.system(), progress)?;
@@ -374,7 +374,7 @@ pub(crate) fn hidden_input(card: &Card, data: &Dataset) -> Result<Vec<Vec<i64>>,
         card.check_record(data.record(i)).map_err(|source| CoreError::DataRecord { row: i, source })?;
     }
     let records = (0..data.samples()).flat_map(|i| data.record(i).iter().copied()).collect();
-    let labels = committed_labels(card.architecture(), data).ok_or(CoreError::NoLabels)?;
+    let labels = committed_labels(card.architecture(), data)?;
     Ok(vec![records, labels])
 }
 

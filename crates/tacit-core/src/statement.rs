@@ -52,7 +52,7 @@ pub(crate) fn statement_with(
         }
         ClaimKind::Predictions(predictions) => {
             let data = data.ok_or(CoreError::NoData)?;
-            check_data(data, predictions.samples, predictions.digest.0)?;
+            check_data(data.samples(), data.records_digest(), predictions.samples, predictions.digest)?;
             Ok(Part::answers(card, predictions)?.statement(claim, weights, Some(data)))
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tacit_claim::{AccuracyClaim, AnswersClaim, Card, Claim, ClaimKind, DataClaim, PredictionsClaim};
-use tacit_model::{Architecture, Dataset};
+use tacit_model::{Architecture, Dataset, DatasetDigest};
 use tacit_relations::{
     Commitment, Lowered, RelationSystem, Segment, Statement, Tally, TestSet, TestSetClaim, lower_test_set,
     tally,
@@ -21,7 +21,7 @@ pub(crate) fn tally_of(
     let data = match &claim.data {
         DataClaim::Public { digest, labels } => {
             let data = data.ok_or(CoreError::NoData)?;
-            check_data(data, claim.samples, digest.0)?;
+            check_data(data.samples(), data.digest(), claim.samples, *digest)?;
             let column = data.labels().ok_or(CoreError::NoLabels)?.column();
             if column != labels.as_str() {
                 let (expected, actual) = (labels.clone(), column.escape_debug().to_string());
@@ -34,11 +34,15 @@ pub(crate) fn tally_of(
     Ok(tally(card.architecture(), &claim.requirements, claim.samples, data)?)
 }
 
-/// Whether `data` is the test set of this size and digest.
-pub(crate) fn check_data(data: &Dataset, samples: u64, digest: [u8; 32]) -> Result<(), CoreError> {
-    let actual = data.digest();
-    if data.samples() as u64 != samples || actual.0 != digest {
-        return Err(CoreError::OtherData { expected: digest, actual: actual.0 });
+/// Whether a test set of this size and digest is the one that the claim names.
+pub(crate) fn check_data(
+    samples: usize,
+    actual: DatasetDigest,
+    claimed: u64,
+    expected: DatasetDigest,
+) -> Result<(), CoreError> {
+    if samples as u64 != claimed || actual != expected {
+        return Err(CoreError::OtherData { expected: expected.0, actual: actual.0 });
     }
     Ok(())
 }

@@ -259,6 +259,16 @@ impl Dataset {
     /// and lists stand behind their lengths, integers take eight bytes, little-endian.
     #[must_use]
     pub fn digest(&self) -> DatasetDigest {
+        self.digest_with(self.labels.as_ref(), &self.groupings)
+    }
+
+    /// The digest of the records alone: that of the same set without labels and groupings.
+    #[must_use]
+    pub fn records_digest(&self) -> DatasetDigest {
+        self.digest_with(None, &[])
+    }
+
+    fn digest_with(&self, labels: Option<&Labels>, groupings: &[Grouping]) -> DatasetDigest {
         let mut form = Form(Sha256::new());
         form.text("tacit/dataset/1");
         form.number(self.features.len() as i64);
@@ -267,7 +277,7 @@ impl Dataset {
             form.number((*decimals).into());
         }
         form.numbers(self.values.iter().copied());
-        match &self.labels {
+        match labels {
             None => form.text("no labels"),
             Some(Labels::Classes { column, classes, indices }) => {
                 form.text("classes");
@@ -282,7 +292,7 @@ impl Dataset {
                 form.numbers(values.iter().copied());
             }
         }
-        let mut groupings: Vec<&Grouping> = self.groupings.iter().collect();
+        let mut groupings: Vec<&Grouping> = groupings.iter().collect();
         groupings.sort_by(|a, b| a.column.cmp(&b.column));
         form.number(groupings.len() as i64);
         for grouping in groupings {
@@ -377,6 +387,8 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), n);
         // Ranges belong to models, not to the set; groupings have no order.
+        let full = Dataset::new(&schema, records(), labels(vec![0, 1, 0]), vec![sites.clone()]);
+        assert_eq!(full.expect("well-formed").records_digest().0, of(records(), None, vec![]));
         let mut wider = schema.clone();
         wider.features[0].max += 1;
         assert_eq!(

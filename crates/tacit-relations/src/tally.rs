@@ -261,7 +261,7 @@ pub fn tally(
 }
 
 /// Whether every label fits its width in the output's unit.
-fn check_numbers(values: &[i64], decimals: u8, exponent: i32) -> Result<(), TallyError> {
+pub(crate) fn check_numbers(values: &[i64], decimals: u8, exponent: i32) -> Result<(), TallyError> {
     let fits = |v: &i64| in_output_units(*v, decimals, exponent).abs() < 1 << (LABEL_WIDTH - 1);
     match values.iter().position(|v| !fits(v)) {
         Some(record) => Err(TallyError::Label { record, exponent }),
@@ -278,8 +278,13 @@ fn population<'a>(
     let mut population = Population { grouping: None, counts: None, classes, samples };
     let Some(data) = data else {
         // Denominators and groups of a set that nobody sees are nobody's to check.
-        let needs_data = requirement.scope != Scope::Overall || requirement.metric == Metric::BalancedAccuracy;
-        return if needs_data { Err(TallyError::NeedsData(requirement.metric.name())) } else { Ok(population) };
+        let needs_data =
+            requirement.scope != Scope::Overall || requirement.metric == Metric::BalancedAccuracy;
+        return if needs_data {
+            Err(TallyError::NeedsData(requirement.metric.name()))
+        } else {
+            Ok(population)
+        };
     };
     if let Some(column) = requirement.scope.column() {
         let at = data.groupings().iter().position(|g| g.column == column.as_str());

@@ -22,7 +22,7 @@ use tacit_model::{Architecture, Dataset, Labels, Normalise, requantise, signed_w
 use super::{First, LowerError, Lowering};
 use crate::relation::Relation;
 use crate::system::{RelationSystem, Segment, TensorId};
-use crate::tally::{Form, Observable, Tally};
+use crate::tally::{Form, Observable, Tally, TallyError, check_numbers};
 use crate::view::{Axis, View};
 
 /// Most weights that a verifier computes for one statement.
@@ -530,18 +530,21 @@ impl Lowered {
 }
 
 /// Labels as the `Input` segment of a hidden test set holds them: one-hot rows, or numbers in the unit of the model's
-/// output. `None` where the data has none.
-#[must_use]
-pub fn committed_labels(architecture: &Architecture, data: &Dataset) -> Option<Vec<i64>> {
-    Some(match data.labels()? {
+/// output.
+///
+/// # Errors
+/// [`TallyError`] where the data has none, or too large ones.
+pub fn committed_labels(architecture: &Architecture, data: &Dataset) -> Result<Vec<i64>, TallyError> {
+    match data.labels().ok_or(TallyError::NoLabels)? {
         Labels::Classes { classes, indices, .. } => {
-            one_hot(indices.iter().map(|i| *i as usize), classes.len())
+            Ok(one_hot(indices.iter().map(|i| *i as usize), classes.len()))
         }
         Labels::Numbers { decimals, values, .. } => {
             let exponent = architecture.output_exponent;
-            values.iter().map(|v| in_output_units(*v, *decimals, exponent)).collect()
+            check_numbers(values, *decimals, exponent)?;
+            Ok(values.iter().map(|v| in_output_units(*v, *decimals, exponent)).collect())
         }
-    })
+    }
 }
 
 /// One-hot rows; a class that is none gives a row of zeros.
