@@ -26,12 +26,24 @@ fn read(name: &str, out_of_range: OutOfRangePolicy) -> Result<Records, DataError
 
 #[test]
 fn files_have_the_digests_of_the_readme() {
-    let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
-    for name in ["train.csv", "test.csv", "schema.json"] {
-        let digest = hex::encode(Sha256::digest(std::fs::read(folder().join(name)).unwrap()));
-        let row = readme.lines().find(|line| line.starts_with(&format!("| `{name}`"))).unwrap();
-        assert!(row.contains(&digest), "{name} has SHA-256 {digest}");
+    for folder in [folder(), folder().join("../optical-digits")] {
+        let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+        for name in ["train.csv", "test.csv", "schema.json"] {
+            let digest = hex::encode(Sha256::digest(std::fs::read(folder.join(name)).unwrap()));
+            let row = readme.lines().find(|line| line.starts_with(&format!("| `{name}`"))).unwrap();
+            assert!(row.contains(&digest), "{} has SHA-256 {digest}", folder.join(name).display());
+        }
     }
+}
+
+#[test]
+fn the_digits_are_what_competitions_seal() {
+    let folder = folder().join("../optical-digits");
+    let schema = read_schema(&folder.join("schema.json")).unwrap();
+    let test = tacit_data::read_dataset(&folder.join("test.csv"), &schema, Some("digit"), &[]).unwrap();
+    assert_eq!((test.dataset.samples(), test.out_of_range_cells, test.rounded_cells), (360, 0, 0));
+    let digest = "ded2af68c3584c3e518208a622a6fff43e8e8fbd1d7d95eba1a05b7cbc97f662";
+    assert_eq!(hex::encode(test.dataset.digest().0), digest, "the canonical form of data sets must not drift");
 }
 
 #[test]
