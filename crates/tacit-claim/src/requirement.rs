@@ -223,6 +223,25 @@ impl Metric {
         )
     }
 
+    /// What one record with label `label` and predicted class `predicted` adds to numerator and denominator, where the metric
+    /// is a quotient of such sums over the records.
+    #[must_use]
+    pub fn counts(self, label: usize, predicted: usize) -> Option<(u64, u64)> {
+        let class = self.class().map(|c| c as usize);
+        let (is, was) = (class == Some(label), class == Some(predicted));
+        let count = |part: bool, whole: bool| Some((u64::from(part), u64::from(whole)));
+        match self {
+            Self::Accuracy => count(label == predicted, true),
+            Self::Recall(_) => count(is && was, is),
+            Self::Precision(_) => count(is && was, was),
+            Self::Specificity(_) => count(!is && !was, !is),
+            Self::FalsePositiveRate(_) => count(!is && was, !is),
+            Self::SelectionRate(_) => count(was, true),
+            Self::F1(_) => Some((2 * u64::from(is && was), u64::from(is) + u64::from(was))),
+            Self::Top(_) | Self::BalancedAccuracy | Self::MeanAbsoluteError | Self::MeanSquaredError => None,
+        }
+    }
+
     /// The metric with its argument; classes by name.
     #[must_use]
     pub fn text(self, schema: &Schema) -> String {

@@ -2,6 +2,7 @@
 
 use tacit_claim::{Comparison, Metric, Requirement, Scope, percent};
 use tacit_model::{Architecture, Dataset, Labels};
+use tacit_relations::rank;
 
 /// What was reached and what is needed.
 pub(crate) struct Miss(pub(crate) String);
@@ -19,30 +20,21 @@ pub(crate) fn miss(
     let Some(Labels::Classes { indices, .. }) = data.labels() else {
         return Miss(format!("the model misses `{needed}`"));
     };
-    let records = outputs.chunks_exact(width).zip(indices).enumerate().map(|(i, (row, label))| {
-        let before = |j: usize| (row[j], *label as usize) > (row[*label as usize], j);
-        let rank = if width > 1 { (0..width).filter(|j| before(*j)).count() } else { 0 };
-        (i, *label as usize, architecture.predicted_class(row).unwrap_or(0), rank)
-    });
+    let records =
+        outputs.chunks_exact(width).zip(indices).enumerate().map(|(i, (row, label))| {
+            (i, *label as usize, architecture.predicted_class(row).unwrap_or(0), row)
+        });
     let grouping = requirement.scope.column().and_then(|c| data.grouping(c.as_str()));
     let groups = grouping.map_or(1, |g| g.groups.len());
     let mut sums = vec![(0u64, 0u64); groups];
-    for (i, label, predicted, rank) in records {
+    for (i, label, predicted, row) in records {
         let group = grouping.map_or(0, |g| g.indices[i] as usize);
-        let class = requirement.metric.class().map(|c| c as usize);
-        let (is, was) = (class == Some(label), class == Some(predicted));
         let (part, whole) = match requirement.metric {
-            Metric::Accuracy => (label == predicted, true),
-            Metric::Top(k) => (rank < k as usize, true),
-            Metric::Recall(_) => (is && was, is),
-            Metric::Precision(_) => (is && was, was),
-            Metric::Specificity(_) => (!is && !was, !is),
-            Metric::FalsePositiveRate(_) => (!is && was, !is),
-            Metric::SelectionRate(_) => (was, true),
-            _ => (false, false),
+            Metric::Top(k) => (u64::from(rank(row, label) < k as usize), 1),
+            metric => metric.counts(label, predicted).unwrap_or_default(),
         };
-        sums[group].0 += u64::from(part);
-        sums[group].1 += u64::from(whole);
+        sums[group].0 += part;
+        sums[group].1 += whole;
     }
     if requirement.scope == Scope::Overall && requirement.metric == Metric::Accuracy {
         let (right, samples) = sums[0];
@@ -64,7 +56,12 @@ pub(crate) fn miss(
     };
     let reached: Vec<String> = match grouping {
         None => vec![rate(sums[0])],
-        Some(g) => g.groups.iter().zip(sums).map(|(name, s)| format!("{} for {name}", rate(s))).collect(),
+        Some(g) => g
+            .groups
+            .iter()
+            .zip(sums)
+            .map(|(name, s)| format!("{} for {}", rate(s), name.escape_debug()))
+            .collect(),
     };
     Miss(format!("{} is {}; needed: {needed}", requirement.metric.text(schema), reached.join(", ")))
 }

@@ -32,6 +32,6 @@ pub use lower::{
 };
 pub use relation::Relation;
 pub use system::{Part, RelationSystem, Segment, SystemError, TensorId, TensorSpec};
-pub use tally::{Form, Observable, Tally, TallyError, tally};
+pub use tally::{Form, Observable, Tally, TallyError, rank, tally};
 pub use trace::{Assignment, Trace, TraceError, trace};
 pub use view::{Axis, View};

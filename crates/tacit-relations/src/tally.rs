@@ -176,22 +176,8 @@ impl Population<'_> {
 
 /// What a record with label `y` and predicted class `p` adds to the quotient's two sums.
 fn cell(metric: Metric, y: usize, p: usize) -> (i128, i128) {
-    let is = |condition: bool| i128::from(condition);
-    let class = metric.class().map_or(usize::MAX, |c| c as usize);
-    let (label, predicted) = (y == class, p == class);
-    match metric {
-        Metric::Accuracy => (is(y == p), 1),
-        Metric::Recall(_) => (is(label && predicted), is(label)),
-        Metric::Precision(_) => (is(label && predicted), is(predicted)),
-        Metric::Specificity(_) => (is(!label && !predicted), is(!label)),
-        Metric::FalsePositiveRate(_) => (is(!label && predicted), is(!label)),
-        Metric::SelectionRate(_) => (is(predicted), 1),
-        Metric::F1(_) => (2 * is(label && predicted), is(label) + is(predicted)),
-        // No quotients of such sums.
-        Metric::Top(_) | Metric::BalancedAccuracy | Metric::MeanAbsoluteError | Metric::MeanSquaredError => {
-            (0, 0)
-        }
-    }
+    let (num, den) = metric.counts(y, p).unwrap_or_default();
+    (num.into(), den.into())
 }
 
 /// Whether the denominator depends on what is predicted.
@@ -583,9 +569,7 @@ impl Tally {
                 let term = match form.observable {
                     Observable::Class => weight((group * classes + label) * classes + predicted),
                     Observable::Top(k) => {
-                        let before = |j: usize| (answer[j], label) > (answer[label], j);
-                        let rank = (0..classes).filter(|j| before(*j)).count();
-                        weight(group * classes + label) * i128::from(rank < k as usize)
+                        weight(group * classes + label) * i128::from(rank(answer, label) < k as usize)
                     }
                     Observable::AbsoluteError { .. } => weight(group).saturating_mul(error.abs()),
                     Observable::SquaredError { .. } => {
@@ -604,6 +588,12 @@ impl Tally {
     pub fn missed(&self, sums: &[i64]) -> Option<&Form> {
         self.forms.iter().zip(sums).find(|(form, sum)| **sum < form.at_least).map(|(form, _)| form)
     }
+}
+
+/// How many classes come before `label` by these logits: larger ones, and of equal ones the lower index.
+#[must_use]
+pub fn rank(logits: &[i64], label: usize) -> usize {
+    (0..logits.len()).filter(|j| (logits[*j], label) > (logits[label], *j)).count()
 }
 
 fn terms(bound: Fraction) -> (i128, i128) {
