@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 use tacit_claim::testing::{card, claim, commitment, owner, public_card};
 use tacit_claim::{
-    Bundle, Card, CardId, CardPoints, Claim, ClaimDigest, Commitment, CommittedInput, Context, EngineId,
-    Fingerprint, InputOpening, OutputOpening, OwnerKey, OwnerPublicKey, SaltBytes, WeightsOpening, sniff,
+    AccuracyClaim, AnswersClaim, Bundle, Card, CardId, CardPoints, Claim, ClaimDigest, ColumnName,
+    Commitment, CommittedInput, Context, DataClaim, DatasetOpening, EngineId, Fingerprint, InputOpening,
+    OutputOpening, OwnerKey, OwnerPublicKey, PredictionsClaim, ProofChunk, Requirement, SaltBytes,
+    WeightsClaim, WeightsOpening, sniff,
 };
-use tacit_model::ModelDigest;
+use tacit_model::{DatasetDigest, ModelDigest};
 
 /// Runs every reader; whatever is accepted has this one encoding.
 fn read_all(bytes: &[u8]) {
@@ -29,6 +31,12 @@ fn read_all(bytes: &[u8]) {
     if let Ok(opening) = OutputOpening::from_bytes(bytes) {
         assert_eq!(*opening.to_bytes(), bytes);
     }
+    if let Ok(opening) = DatasetOpening::from_bytes(bytes) {
+        assert_eq!(*opening.to_bytes(), bytes);
+    }
+    if let Ok(chunk) = ProofChunk::from_bytes(bytes) {
+        assert_eq!(*chunk.to_bytes(), bytes);
+    }
     if let Ok(points) = CardPoints::from_bytes(bytes) {
         assert_eq!(points.to_bytes(), bytes);
     }
@@ -38,6 +46,12 @@ fn read_all(bytes: &[u8]) {
     let _ = sniff(bytes);
     let text = String::from_utf8_lossy(bytes);
     let _ = (text.parse::<CardId>(), text.parse::<Commitment>(), text.parse::<OwnerPublicKey>());
+    for schema in [card(1).schema().clone(), tacit_model::testing::schema(2, 0)] {
+        for requirement in Requirement::parse(&text, &schema, Some("site")).unwrap_or_default() {
+            let again = requirement.text(&schema);
+            assert_eq!(Requirement::parse(&again, &schema, None), Ok(vec![requirement]), "{again}");
+        }
+    }
     let _ = (text.parse::<Fingerprint>(), text.parse::<EngineId>(), Context::new(text));
 }
 
@@ -63,7 +77,39 @@ fn valid_files() -> Vec<Vec<u8>> {
     let output = OutputOpening { claim: ClaimDigest([4; 32]), values: vec![-5, 6], salt };
     assert_eq!(opening.check_against(&card), Ok(()));
     assert_eq!(input.check_against(&card, EngineId::Halo2), Ok(()));
+    let dataset = DatasetOpening {
+        card_id: card.id(),
+        dataset_digest: DatasetDigest([8; 32]),
+        commitments: input.commitments.clone(),
+    };
+    let requirements =
+        Requirement::parse("recall[class 1] >= 0.9 by site", card.schema(), None).expect("one");
+    let accuracy = AccuracyClaim {
+        samples: 5,
+        data: DataClaim::Public {
+            digest: DatasetDigest([8; 32]),
+            labels: ColumnName::new("y").expect("a name"),
+        },
+        requirements,
+        chunks: 2,
+        weights: WeightsClaim::Hidden,
+    };
+    let accuracy = Claim::new(&card, EngineId::Sumcheck, accuracy, Context::default()).expect("fits");
+    let answers = AnswersClaim::Classes { indices: vec![0, 1, 1] };
+    let digest = DatasetDigest([8; 32]);
+    let predictions = PredictionsClaim { samples: 3, digest, answers, weights: WeightsClaim::Hidden };
+    let predictions = Claim::new(&card, EngineId::Halo2, predictions, Context::default()).expect("fits");
+    let chunk = ProofChunk {
+        claim: accuracy.clone(),
+        index: 1,
+        proof: vec![1, 2, 3],
+        secret: zeroize::Zeroizing::new(vec![4, 5]),
+    };
     vec![
+        accuracy.to_bytes(),
+        Bundle::new(predictions, vec![9; 50]).expect("short").to_bytes(),
+        chunk.to_bytes().to_vec(),
+        dataset.to_bytes().to_vec(),
         card.to_json().to_vec(),
         public_card(1).to_json().to_vec(),
         claim.to_bytes(),
@@ -86,7 +132,7 @@ proptest! {
 
     #[test]
     fn random_bytes_behind_a_beginning(
-        which in 0usize..9,
+        which in 0usize..13,
         keep in 0usize..200,
         tail in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
@@ -96,7 +142,7 @@ proptest! {
 
     #[test]
     fn spliced_files(
-        which in 0usize..9,
+        which in 0usize..13,
         from in any::<prop::sample::Index>(),
         to in any::<prop::sample::Index>(),
         new in proptest::collection::vec(any::<u8>(), 0..9),
@@ -106,9 +152,18 @@ proptest! {
         read_all(&[&file[..a.min(b)], &new, &file[a.max(b)..]].concat());
     }
 
+    /// What people may write as a requirement: pieces of the grammar in any order.
+    #[test]
+    fn requirements_of_any_pieces(pieces in proptest::collection::vec(prop::sample::select(vec![
+        "recall", "top", "gap(", ")", "[", "]", "class 1", "3", " ", ">=", "<=", "0.9", "1", "95%", "1/2", " by ", "site",
+        "equalised_odds", "accuracy", "mae", "balanced_accuracy", "\"", "«", "»", "\u{202e}", "e9", "-1", "/0",
+    ]), 0..12)) {
+        read_all(pieces.concat().as_bytes());
+    }
+
     #[test]
     fn random_secrets_behind_a_valid_checksum(
-        head in prop::sample::select(vec![b"TACITOPN\x02\0", b"TACITINP\x01\0", b"TACITOUT\x01\0"]),
+        head in prop::sample::select(vec![b"TACITOPN\x02\0", b"TACITINP\x01\0", b"TACITOUT\x01\0", b"TACITDAT\x01\0"]),
         body in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
         use sha2::Digest as _;
