@@ -305,8 +305,7 @@ fn what_cannot_be_a_competition_is_refused_and_nothing_is_written() {
     fs::remove_dir_all(place.path("cup/heads")).unwrap();
     rank(&place, "").fails(2, &["the log has no signed head", "opens it again"]);
     init("--name Digits", "--name Others").fails(2, &["already there and holds something else"]);
-    let other = Place::new();
-    place.take(&other_seal(&other), "seal.secret", "other.secret");
+    place.take(&elsewhere(), "seal.secret", "other.secret");
     init("seal.secret", "other.secret").fails(2, &["does not seal this test set for the competition there"]);
     let run = init("Digits", "Digits").ok();
     assert!(run.out.contains("host.key (kept)"), "{run:?}");
@@ -314,8 +313,9 @@ fn what_cannot_be_a_competition_is_refused_and_nothing_is_written() {
     rank(&place, "").ok();
 }
 
-/// A place with a seal for the same test set.
-fn other_seal(place: &Place) -> &Place {
+/// A place with another competition on the same test set.
+fn elsewhere() -> Place {
+    let place = Place::new();
     place.tacit(INIT, &[&digits("schema.json"), &digits("test.csv")]).ok();
     place
 }
@@ -547,7 +547,7 @@ fn another_test_set_or_seal_is_not_published() {
     place
         .tacit(&format!("{publish} --seal seal.secret --data other.csv"), &[])
         .fails(1, &["other.csv is not the sealed test set", "name the file that was sealed"]);
-    place.take(&other_seal(&Place::new()), "seal.secret", "other.secret");
+    place.take(&elsewhere(), "seal.secret", "other.secret");
     place
         .tacit(&format!("{publish} --seal other.secret --data {{}}"), &[&digits("test.csv")])
         .fails(1, &["salt and digest are not those", "name the seal that was written"]);

@@ -16,8 +16,8 @@ use tacit_sumcheck::SumcheckEngine;
 
 use super::Teller;
 use super::attempts::{Attempt, Round};
-use super::forging::{edited, witness};
-use super::kaggle::{Competitor, Scene, committed, committed_as};
+use super::forging::{Trick, edited, witness};
+use super::kaggle::{BOUND, Competitor, Scene, committed, committed_as};
 use crate::commands::competition::judge::Ranking;
 use crate::commands::competition::leaderboard_table;
 use crate::failure::Failure;
@@ -86,8 +86,8 @@ pub(super) fn by_competitors(scene: &Scene, teller: &mut Teller) -> Result<Vec<A
     }
 
     let honest = cleo.prove(scene, None)?;
-    let forged = edited(&honest, |claim| set_threshold(claim, 342))?;
-    round.must_fail("Cleo changes the threshold in her proof to 342", judge(scene, &forged), is_judged);
+    let forged = edited(&honest, |claim| set_threshold(claim, BOUND))?;
+    round.must_fail("Cleo changes the threshold in her proof to 95 %", judge(scene, &forged), is_judged);
     let adas = ada.prove(scene, None)?;
     let stolen = drop_proof(scene, cleo, &adas)?;
     round.must_fail(
@@ -234,17 +234,6 @@ fn set_threshold(claim: &mut Claim, count: u64) {
     {
         requirement.bound = bound;
     }
-}
-
-/// What a cheating prover does.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trick {
-    /// Nothing: the control, which shows that it is the trick that is refused.
-    None,
-    /// Other weights, under the registered card's commitment.
-    Weights,
-    /// The committed weights, and sums that follow from others.
-    Sums,
 }
 
 /// A proof by a prover that holds every secret and skips its own checks, that a model reaches what `other` reaches.

@@ -77,7 +77,7 @@ pub(super) fn doctored(model: &Model, answer: &[i64]) -> Result<Model, Failure> 
 pub(super) enum Trick {
     /// Nothing: the control, which shows that it is the trick that is refused.
     None,
-    /// The doctored model's weights, under the other model's commitment.
+    /// Another model's weights, under the commitment of the one that it shows.
     Weights,
     /// The committed weights, and sums that do not follow from them.
     Sums,
