@@ -1,6 +1,6 @@
 //! `tacit dataset`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rand_core::OsRng;
 use tacit_core::commit_dataset;
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &DatasetCommand) -> Result<Report, Failure> {
     }
 }
 
-fn digest(file: &Path, schema: &PathBuf, labels: Option<&str>, by: &[String]) -> Result<Report, Failure> {
+fn digest(file: &Path, schema: &Path, labels: Option<&str>, by: &[String]) -> Result<Report, Failure> {
     let schema = tacit_data::read_schema(schema)?;
     let mut report = Report::default();
     let columns: Vec<&str> = by.iter().map(String::as_str).collect();
