@@ -5,6 +5,7 @@
 //! the protocol but for one message. Where an attack would succeed against a verifier that draws a challenge
 //! too early, the test says so by showing that it does succeed when the challenge is known in advance.
 
+mod accuracy;
 mod columns;
 mod merges;
 mod messages;
@@ -54,6 +55,13 @@ impl Stage {
     }
 
     fn planned(case: Case, plan: Plan) -> Self {
+        let mut stage = Self::empty(case, plan);
+        stage.columns = stage.fill(&stage.case.trace, Misfit::Refuse).expect("the trace is honest");
+        stage
+    }
+
+    /// Without columns: the case's trace may be of a statement that is false.
+    fn empty(case: Case, plan: Plan) -> Self {
         let system = &case.system;
         let public = system.segment(Segment::Public).map(|id| (id, case.trace.tensor(id).to_vec())).collect();
         let openings = Segment::COMMITTED
@@ -64,7 +72,6 @@ impl Stage {
         let mut stage =
             Self { case, plan, public: Public::new(), publics: Vec::new(), openings, columns: Vec::new() };
         stage.claim(public);
-        stage.columns = stage.fill(&stage.case.trace, Misfit::Refuse).expect("the trace is honest");
         stage
     }
 
