@@ -97,12 +97,17 @@ fn check_accuracy(claim: &AccuracyClaim, engine: EngineId, card: &Card) -> Resul
     }
     claim.requirements.iter().try_for_each(|r| r.check(card.schema()))?;
     let hidden = matches!(claim.data, DataClaim::Hidden { .. });
-    let max = match engine {
-        EngineId::Sumcheck => AccuracyClaim::MAX_HIDDEN,
-        EngineId::Halo2 => AccuracyClaim::MAX_HIDDEN_HALO2,
-    };
-    if hidden && claim.samples > max {
-        return Err(M::HiddenRecords { max, actual: claim.samples });
+    if let DataClaim::Hidden { commitment } = &claim.data {
+        let (samples, schema) = (claim.samples, card.schema());
+        if DataClaim::engine_commitment(commitment, samples, card.schema_digest()).is_none() {
+            return Err(M::HiddenData { samples });
+        }
+        let max = AccuracyClaim::most_hidden(engine, commitment);
+        let each = schema.features.len() as u64 + schema.classes.len().max(1) as u64;
+        let actual = samples.saturating_mul(each);
+        if actual > max {
+            return Err(M::HiddenValues { max, actual });
+        }
     }
     let whole = hidden || engine == EngineId::Halo2;
     let most = if whole { 1 } else { claim.samples.min(AccuracyClaim::MAX_CHUNKS.into()) };
@@ -334,12 +339,20 @@ pub enum ClaimMismatch {
     /// A claim about no record.
     #[error("the claim is about a test set without records")]
     NoRecords,
-    /// A hidden test set of more records than are proved.
-    #[error("the claim is about {actual} hidden records; at most {max} can be proved")]
-    HiddenRecords {
-        /// Most records.
-        max: u64,
+    /// The commitment is not to a test set of this size and schema.
+    #[error("the commitment to the hidden test set is not to {samples} records of the card's schema")]
+    HiddenData {
         /// Records of the claim.
+        samples: u64,
+    },
+    /// A hidden test set of more values than its commitment holds, or than are proved.
+    #[error(
+        "the hidden test set would have {actual} values, labels included; at most {max} can be proved of this commitment"
+    )]
+    HiddenValues {
+        /// Most values.
+        max: u64,
+        /// Values of the claim.
         actual: u64,
     },
     /// No requirement, or too many.

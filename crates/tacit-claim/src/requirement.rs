@@ -271,7 +271,8 @@ impl Metric {
         };
         let class = || {
             let wanted = argument.ok_or_else(|| E::NoClass(shown(name), classes(schema)))?;
-            let unquoted = wanted.strip_prefix('"').and_then(|w| w.strip_suffix('"')).unwrap_or(wanted);
+            let between = |open, close| wanted.strip_prefix(open).and_then(|w| w.strip_suffix(close));
+            let unquoted = between('"', '"').or_else(|| between('«', '»')).unwrap_or(wanted);
             let index = schema.classes.iter().position(|c| c.name == unquoted);
             index.map(|i| i as u32).ok_or_else(|| E::Class { name: shown(wanted), classes: classes(schema) })
         };
@@ -382,7 +383,8 @@ impl Requirement {
             Some((bound, rest)) => {
                 let rest = rest.trim_start().strip_prefix("by").ok_or_else(form)?;
                 let column = rest.strip_prefix(char::is_whitespace).ok_or_else(form)?.trim();
-                (bound, Some(column))
+                let unquoted = column.strip_prefix('«').and_then(|c| c.strip_suffix('»'));
+                (bound, Some(unquoted.unwrap_or(column)))
             }
             None => (right, by),
         };
@@ -455,7 +457,8 @@ impl Requirement {
             (b, false) if b.denominator == 1 => format!("{}.0", b.numerator),
             (b, _) => b.to_string(),
         };
-        let by = self.scope.column().map(|c| format!(" by {c}")).unwrap_or_default();
+        let by = self.scope.column().map(|c| format!(" by {}", plain_or_quoted(c.as_str())));
+        let by = by.unwrap_or_default();
         format!("{} {sign} {bound}{by}", self.left(schema))
     }
 }

@@ -116,7 +116,10 @@ fn push_accuracy(text: &mut String, claim: &AccuracyClaim, card: &Card) {
     let samples = claim.samples;
     push(text, format_args!(", run on the {} of the test set ", records(samples)));
     match &claim.data {
-        DataClaim::Public { digest, .. } => push(text, format_args!("{}: ", short_hex(&digest.0))),
+        DataClaim::Public { digest, labels } => {
+            let labels = plain_or_quoted(labels.as_str());
+            push(text, format_args!("{}, with the labels in {labels}: ", short_hex(&digest.0)));
+        }
         DataClaim::Hidden { commitment } => {
             push(text, format_args!("committed to as {}: ", commitment.short()));
         }
@@ -135,7 +138,7 @@ fn requirement_text(requirement: &Requirement, samples: u64, card: &Card) -> Str
         return if metric.is_error() {
             text
         } else {
-            format!("{text} ({})", percent(bound.numerator(), bound.denominator()))
+            format!("{text} ({})", percent_against(*comparison, bound.numerator(), bound.denominator()))
         };
     }
     let right = match metric {
@@ -149,7 +152,7 @@ fn requirement_text(requirement: &Requirement, samples: u64, card: &Card) -> Str
     let interval = clopper_pearson(count, samples);
     format!(
         "at {least} {count} of {samples} {right} ({}; the exact 95 % interval of {count} of {samples} is {} to {})",
-        percent(count, samples),
+        percent_against(*comparison, count, samples),
         percent_of(interval.0),
         percent_of(interval.1)
     )
@@ -170,10 +173,20 @@ fn push_predictions(text: &mut String, claim: &PredictionsClaim) {
     );
 }
 
-/// `95.00 %`.
+/// `95.00 %`, rounded down: what is at least so much.
 #[must_use]
 pub fn percent(part: u64, whole: u64) -> String {
-    percent_of(part as f64 / whole.max(1) as f64)
+    percent_against(Comparison::AtLeast, part, whole)
+}
+
+/// The same, rounded so that it says no more than is claimed: what is at most so much is rounded up.
+fn percent_against(comparison: Comparison, part: u64, whole: u64) -> String {
+    let (scaled, whole) = (10_000 * u128::from(part), u128::from(whole.max(1)));
+    let hundredths = match comparison {
+        Comparison::AtLeast => scaled / whole,
+        Comparison::AtMost => scaled.div_ceil(whole),
+    };
+    format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
 
 fn percent_of(share: f64) -> String {

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tacit_model::DatasetDigest;
 
-use crate::bytes::{Commitment, dataset_digest};
+use crate::bytes::{Commitment, HexError, SchemaDigest, dataset_digest};
 use crate::claim::WeightsClaim;
 use crate::encoding::bounded_values;
+use crate::engine::EngineId;
 use crate::requirement::Requirement;
 use crate::text::ColumnName;
 
@@ -28,10 +29,24 @@ pub struct AccuracyClaim {
 impl AccuracyClaim {
     /// Most parts of a proof.
     pub const MAX_CHUNKS: u32 = 1 << 16;
-    /// Most records of a hidden test set: of one that the verifier does not have, nothing else tells how large it can be.
-    pub const MAX_HIDDEN: u64 = 1 << 20;
+    /// Most values of a hidden test set, labels included: of one that the verifier does not have, nothing else tells how large
+    /// it can be.
+    const MAX_HIDDEN: u64 = 1 << 22;
     /// The same for the halo2 engine, which lays out a circuit before it knows that it is too large.
-    pub const MAX_HIDDEN_HALO2: u64 = 1 << 14;
+    const MAX_HIDDEN_HALO2: u64 = 1 << 18;
+
+    /// Most values of a hidden test set that `engine` can have committed to by this commitment.
+    pub(crate) fn most_hidden(engine: EngineId, commitment: &Commitment) -> u64 {
+        /// Bytes of a point, and elements that one commits to at most.
+        const POINT: (u64, u64) = (32, 2048);
+        match engine {
+            EngineId::Sumcheck => {
+                let points = (commitment.as_bytes().len() - DataClaim::PREFIX) as u64 / POINT.0;
+                Self::MAX_HIDDEN.min(points * POINT.1)
+            }
+            EngineId::Halo2 => Self::MAX_HIDDEN_HALO2,
+        }
+    }
 
     /// The records that a chunk is about: all chunks together are about all records, in order, as many each as possible
     /// alike. `None` where there is no such chunk.
@@ -57,9 +72,31 @@ pub enum DataClaim {
     },
     /// Hidden, features and labels: only its commitment is public.
     Hidden {
-        /// The engine's commitment to records and labels.
+        /// Number of records (8 bytes, little-endian), digest of the schema (32), and the engine's commitment to records and
+        /// labels: [`DataClaim::commitment`].
         commitment: Commitment,
     },
+}
+
+impl DataClaim {
+    /// Bytes in front of the engine's commitment.
+    const PREFIX: usize = 8 + 32;
+
+    /// The commitment to a hidden test set. What the engine commits to is a number of integers: how many records they are, and
+    /// what they mean, stands in front, so that one commitment is to one test set.
+    ///
+    /// # Errors
+    /// [`HexError::CommitmentLength`] where it is too long to be stated.
+    pub fn commitment(samples: u64, schema: SchemaDigest, engine: &[u8]) -> Result<Commitment, HexError> {
+        Commitment::new([&samples.to_le_bytes()[..], &schema.0, engine].concat())
+    }
+
+    /// The engine's part of a [`DataClaim::commitment`] to a test set of this size and schema; `None` for any other.
+    #[must_use]
+    pub fn engine_commitment(commitment: &Commitment, samples: u64, schema: SchemaDigest) -> Option<&[u8]> {
+        let rest = commitment.as_bytes().strip_prefix(&samples.to_le_bytes())?;
+        rest.strip_prefix(&schema.0).filter(|engine| !engine.is_empty())
+    }
 }
 
 /// "The model of the card answers these, record by record, on this public test set."

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{
-    Card, CardName, CardPoints, CardWeights, CertificateDigest, Commitments, CommittedInput, DatasetOpening,
-    EngineCommitment, EngineId, Halo2Parameters, InputOpening, ModelId, OwnerKey, Policy, Quantisation,
-    SaltBytes, SumcheckParameters, UnsignedCard, WeightsOpening,
+    Card, CardName, CardPoints, CardWeights, CertificateDigest, Commitments, CommittedInput, DataClaim,
+    DatasetOpening, EngineCommitment, EngineId, Halo2Parameters, InputOpening, ModelId, OwnerKey, Policy,
+    Quantisation, SaltBytes, SumcheckParameters, UnsignedCard, WeightsOpening,
 };
 use tacit_digest::Digest;
 use tacit_halo2::CIRCUIT_VERSION;
@@ -204,6 +204,9 @@ pub fn commit_dataset(
     for engine in card.commitments().engines() {
         let salt = fresh_salt(rng);
         let commitment = commit_tensors(&system, engine, Segment::Input, &input, &salt)?;
+        let samples = data.samples() as u64;
+        let commitment = DataClaim::commitment(samples, card.schema_digest(), commitment.as_bytes())
+            .map_err(CoreError::Commitment)?;
         commitments.insert(engine, CommittedInput { salt, commitment });
     }
     Ok(DatasetOpening { card_id: card.id(), dataset_digest: data.digest(), commitments })

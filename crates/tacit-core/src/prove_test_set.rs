@@ -353,7 +353,7 @@ fn check_met(
     answers: &Answers,
 ) -> Result<(), CoreError> {
     let architecture = request.model.architecture();
-    let sums = tally.sums(architecture, request.data, &answers.0);
+    let sums = zeroize::Zeroizing::new(tally.sums(architecture, request.data, &answers.0));
     match tally.missed(&sums).and_then(|form| requirements.get(form.requirement)) {
         Some(requirement) => {
             let Miss(text) = miss(requirement, architecture, request.data, &answers.0);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use tacit_claim::{AccuracyClaim, AnswersClaim, Card, Claim, ClaimKind, DataClaim, PredictionsClaim};
+use tacit_claim::{
+    AccuracyClaim, AnswersClaim, Card, Claim, ClaimKind, DataClaim, PredictionsClaim, SchemaDigest,
+};
 use tacit_model::{Architecture, Dataset, DatasetDigest};
 use tacit_relations::{
     Commitment, Lowered, RelationSystem, Segment, Statement, Tally, TestSet, TestSetClaim, lower_test_set,
@@ -51,6 +53,7 @@ pub(crate) fn check_data(
 pub(crate) struct Part<'a> {
     pub(crate) lowered: Lowered,
     pub(crate) architecture: &'a Architecture,
+    schema: SchemaDigest,
     pub(crate) range: Range<usize>,
     pub(crate) tally: Option<&'a Tally>,
 }
@@ -91,7 +94,8 @@ impl<'a> Part<'a> {
     ) -> Result<Self, CoreError> {
         let _span = tracing::info_span!("lower").entered();
         let architecture = card.architecture();
-        Ok(Self { lowered: lower_test_set(architecture, test)?, architecture, range, tally })
+        let lowered = lower_test_set(architecture, test)?;
+        Ok(Self { lowered, architecture, schema: card.schema_digest(), range, tally })
     }
 
     pub(crate) const fn system(&self) -> &RelationSystem {
@@ -101,8 +105,13 @@ impl<'a> Part<'a> {
     /// The statement, `data` being the public test set where there is one.
     pub(crate) fn statement(self, claim: &Claim, weights: Commitment, data: Option<&Dataset>) -> Statement {
         let mut commitments = BTreeMap::from([(Segment::Weights, weights)]);
-        if let Some(commitment) = claim.input_commitment() {
-            commitments.insert(Segment::Input, Commitment(commitment.as_bytes().to_vec()));
+        if let ClaimKind::Accuracy(AccuracyClaim {
+            data: DataClaim::Hidden { commitment }, samples, ..
+        }) = &claim.kind
+        {
+            // The claim was checked against the card: the size and the schema are those in front of it.
+            let engine = DataClaim::engine_commitment(commitment, *samples, self.schema);
+            commitments.insert(Segment::Input, Commitment(engine.unwrap_or_default().to_vec()));
         }
         let answers = match &claim.kind {
             ClaimKind::Predictions(predictions) => predictions.answers.values(),

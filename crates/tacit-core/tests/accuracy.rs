@@ -353,7 +353,7 @@ fn missed_requirements_are_told_before_anything_is_proved(engine: EngineId) {
     assert_eq!(missed(&["accuracy >= 84%"]), "5 of 6 correct, 6 needed");
     assert_eq!(missed(&["accuracy <= 4/6"]), "5 of 6 correct, 4 allowed");
     let text = missed(&["accuracy >= 5/6", "accuracy >= 0.9 by site"]);
-    assert!(text.contains("2 of 3 (66.67 %) for a, 3 of 3 (100.00 %) for b"), "{text}");
+    assert!(text.contains("2 of 3 (66.66 %) for a, 3 of 3 (100.00 %) for b"), "{text}");
     assert!(text.contains("accuracy >= 9/10 by site"), "{text}");
     for text in
         ["gap(accuracy) <= 1/4 by site", "balanced_accuracy >= 1.0", "f1[class 1] >= 1.0", "top[1] >= 6/6"]
@@ -756,7 +756,9 @@ fn hidden_test_sets_that_cannot_be_proved(engine: EngineId) {
         // Whoever writes the claim by hand.
         let accuracy = AccuracyClaim {
             samples: SAMPLES as u64,
-            data: DataClaim::Hidden { commitment: Commitment::new(vec![1; 32]).unwrap() },
+            data: DataClaim::Hidden {
+                commitment: DataClaim::commitment(SAMPLES as u64, s.card.schema_digest(), &[1; 32]).unwrap(),
+            },
             requirements: s.required(&[text]),
             chunks: 1,
             weights: WeightsClaim::Hidden,

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_claim::{
-    AccuracyClaim, Bundle, Card, CardName, CardPoints, Claim, ColumnName, Commitment, Context, DataClaim,
-    DatasetOpening, EngineId, Fraction, Metric, OwnerKey, Requirement, Scope, WeightsClaim, WeightsOpening,
+    AccuracyClaim, Bundle, Card, CardName, CardPoints, Claim, ColumnName, Context, DataClaim, DatasetOpening,
+    EngineId, Fraction, Metric, OwnerKey, Requirement, Scope, WeightsClaim, WeightsOpening,
 };
 use tacit_core::{
     Chunks, CommitRequest, Committed, CoreError, DataFolder, Expectations, Required, Silent, Supplied,
@@ -74,7 +74,14 @@ impl Stage {
 
     /// A claim that nobody proved.
     fn claimed(&self, engine: EngineId, accuracy: AccuracyClaim) -> Bundle {
-        let claim = Claim::new(&self.card, engine, accuracy, Context::default()).unwrap();
+        let claim = Claim {
+            engine,
+            card_id: self.card.id(),
+            architecture_digest: self.card.architecture_digest(),
+            kind: accuracy.into(),
+            context: Context::default(),
+            attestations: Vec::new(),
+        };
         Bundle::new(claim, vec![7; 4096]).unwrap()
     }
 }
@@ -102,10 +109,11 @@ fn refused_at_once(s: &Stage, bundle: &Bundle, data: Option<&Dataset>) -> CoreEr
     e
 }
 
-fn hidden(samples: u64, requirements: Vec<Requirement>) -> AccuracyClaim {
+fn hidden(s: &Stage, samples: u64, requirements: Vec<Requirement>) -> AccuracyClaim {
+    let commitment = DataClaim::commitment(samples, s.card.schema_digest(), &[1; 32]).unwrap();
     AccuracyClaim {
         samples,
-        data: DataClaim::Hidden { commitment: Commitment::new(vec![1; 32]).unwrap() },
+        data: DataClaim::Hidden { commitment },
         requirements,
         chunks: 1,
         weights: WeightsClaim::Hidden,
@@ -126,7 +134,6 @@ fn public(data: &Dataset, requirements: Vec<Requirement>) -> AccuracyClaim {
 /// A commitment to five records, under which a claim about twenty-five is proved: the others are zeros, and so is what lies
 /// beyond the end of a row.
 #[test]
-#[ignore = "known: a commitment to a hidden test set does not say how many records it is to"]
 fn a_commitment_is_to_so_many_records() {
     let engine = EngineId::Sumcheck;
     let s = Stage::new(engine, regressor());
@@ -170,20 +177,18 @@ fn a_commitment_is_to_so_many_records() {
 }
 
 #[test]
-#[ignore = "known: a plan of all hidden records is made before the commitment's length is looked at"]
 fn hidden_records_that_no_commitment_holds_are_refused_at_once() {
     let s = Stage::new(EngineId::Sumcheck, mlp(&[30, 2], 8, 8, 1));
-    let accuracy = hidden(AccuracyClaim::MAX_HIDDEN, vec![Requirement::accuracy_at_least(share(1, 2))]);
+    let accuracy = hidden(&s, 1 << 20, vec![Requirement::accuracy_at_least(share(1, 2))]);
     refused_at_once(&s, &s.claimed(EngineId::Sumcheck, accuracy), None);
 }
 
 #[test]
-#[ignore = "known: conditions are counted when all have been made, each as large as groups times classes squared"]
 fn many_classes_are_refused_at_once() {
     let s = Stage::new(EngineId::Sumcheck, mlp(&[1, 1500], 2, 4, 1));
     let precision =
         |c| Requirement { metric: Metric::Precision(c), ..Requirement::accuracy_at_least(share(0, 1)) };
-    let accuracy = hidden(1, (0..Requirement::MAX as u32).map(precision).collect());
+    let accuracy = hidden(&s, 1, (0..Requirement::MAX as u32).map(precision).collect());
     refused_at_once(&s, &s.claimed(EngineId::Sumcheck, accuracy), None);
 }
 
@@ -199,7 +204,6 @@ fn grouped(s: &Stage, n: usize) -> Dataset {
 }
 
 #[test]
-#[ignore = "known: conditions are counted when all have been made, each as large as groups times classes squared"]
 fn a_group_for_every_record_is_refused_at_once() {
     let s = Stage::new(EngineId::Sumcheck, mlp(&[2, 2], 8, 8, 1));
     let data = grouped(&s, 10_000);
@@ -212,7 +216,6 @@ fn a_group_for_every_record_is_refused_at_once() {
 
 /// Outputs nearly as wide as an architecture allows: errors are bounded by a range, and so are their squares and the sums.
 #[test]
-#[ignore = "known: the plan's intervals know nothing of ranges and overflow"]
 fn squared_errors_of_wide_outputs() {
     let base = regressor();
     let mut architecture = base.architecture().clone();
@@ -236,7 +239,6 @@ fn squared_errors_of_wide_outputs() {
 }
 
 #[test]
-#[ignore = "known: sentences round in favour of the claim, name no column of labels and do not quote those of groups"]
 fn sentences_say_no_more_than_is_claimed() {
     let s = Stage::new(EngineId::Sumcheck, mlp(&[2, 2], 8, 8, 1));
     let by = "site (90.00 %); at least 100000 of 100000 right";
@@ -252,7 +254,7 @@ fn sentences_say_no_more_than_is_claimed() {
             digest: grouped(&s, 3).digest(),
             labels: ColumnName::new("not the diagnosis").unwrap(),
         },
-        ..hidden(100_000, requirements)
+        ..hidden(&s, 100_000, requirements)
     };
     let claim = Claim::new(&s.card, EngineId::Sumcheck, accuracy, Context::default()).unwrap();
     let sentence = claim.sentence(&s.card).unwrap();

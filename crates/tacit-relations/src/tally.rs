@@ -134,6 +134,16 @@ pub enum TallyError {
         /// Conditions.
         actual: usize,
     },
+    /// More weights than are set aside.
+    #[error(
+        "the requirements lead to {actual} weights (conditions, times groups, times classes squared); at most {max} are set aside"
+    )]
+    TooLarge {
+        /// Most weights.
+        max: usize,
+        /// Weights.
+        actual: usize,
+    },
     /// A model that this metric cannot be proved of.
     #[error("`{requirement}` cannot be proved of this model: {why}")]
     Model {
@@ -146,6 +156,8 @@ pub enum TallyError {
 
 /// Most forms of a claim.
 const MAX_FORMS: usize = 4096;
+/// Most weights of all forms together.
+const MAX_FORM_WEIGHTS: usize = 1 << 26;
 
 /// How often each class is the label, in every group.
 struct Population<'a> {
@@ -229,6 +241,8 @@ pub fn tally(
     let mut builder = Builder { schema, classes, requirement: 0, forms: Vec::new(), reach: 1 };
     for (index, requirement) in requirements.iter().enumerate() {
         builder.requirement = index;
+        let column = requirement.scope.column().and_then(|column| data?.grouping(column.as_str()));
+        builder.make_room(requirement, column.map_or(1, |grouping| grouping.groups.len()))?;
         let population = population(requirement, classes, samples, data)?;
         if matches!(requirement.metric, Metric::Top(_)) && architecture.output_len().ok() != Some(classes) {
             let requirement = requirement.text(schema);
@@ -238,9 +252,6 @@ pub fn tally(
             builder.error(requirement, architecture, &population)?;
         } else {
             builder.rate(requirement, &population)?;
-        }
-        if builder.forms.len() > MAX_FORMS {
-            return Err(TallyError::TooMany { max: MAX_FORMS, actual: builder.forms.len() });
         }
     }
     Ok(builder.finish())
@@ -294,6 +305,26 @@ fn population<'a>(
 }
 
 impl Builder<'_> {
+    /// Counts what a requirement will add before any of it is made.
+    fn make_room(&self, requirement: &Requirement, groups: usize) -> Result<(), TallyError> {
+        let more = match requirement.scope {
+            Scope::Gap(_) => groups.saturating_mul(groups.saturating_sub(1)),
+            // Some need a second one: that the denominator is no zero.
+            _ => groups.saturating_mul(2),
+        };
+        let actual = self.forms.len().saturating_add(more);
+        if actual > MAX_FORMS {
+            return Err(TallyError::TooMany { max: MAX_FORMS, actual });
+        }
+        let classes = self.classes.max(1);
+        let each = groups.saturating_mul(classes).saturating_mul(classes);
+        let actual = actual.saturating_mul(each);
+        if actual > MAX_FORM_WEIGHTS {
+            return Err(TallyError::TooLarge { max: MAX_FORM_WEIGHTS, actual });
+        }
+        Ok(())
+    }
+
     fn too_fine(&self, requirement: &Requirement) -> TallyError {
         TallyError::TooFine(requirement.text(self.schema))
     }
@@ -392,10 +423,6 @@ impl Builder<'_> {
         if groups < 2 {
             let requirement = requirement.text(self.schema);
             return Err(TallyError::OneGroup { requirement, groups });
-        }
-        let actual = self.forms.len() + groups * (groups - 1);
-        if actual > MAX_FORMS {
-            return Err(TallyError::TooMany { max: MAX_FORMS, actual });
         }
         let mut denominators = Vec::with_capacity(groups);
         for group in 0..groups {

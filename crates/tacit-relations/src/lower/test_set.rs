@@ -512,11 +512,8 @@ impl Lowered {
                     |(j, v): (usize, i64)| requantise(v * multiplier(j), rule.shift, rule.lo, rule.hi);
                 records().flat_map(|record| record.enumerate().map(normalise)).collect()
             }
-            Given::Labels | Given::Numbers => {
-                let labels = committed_labels(architecture, data).unwrap_or_default();
-                let width = labels.len() / data.samples();
-                labels[range.start * width..range.end * width].to_vec()
-            }
+            // A tally has checked the labels.
+            Given::Labels | Given::Numbers => labels_of(architecture, data, range.clone()),
             Given::Weights(observable) => {
                 tally.map_or(Vec::new(), |tally| weights(tally, *observable, classes, data, range.clone()))
             }
@@ -536,13 +533,24 @@ impl Lowered {
 /// [`TallyError`] where the data has none, or too large ones.
 pub fn committed_labels(architecture: &Architecture, data: &Dataset) -> Result<Vec<i64>, TallyError> {
     match data.labels().ok_or(TallyError::NoLabels)? {
-        Labels::Classes { classes, indices, .. } => {
-            Ok(one_hot(indices.iter().map(|i| *i as usize), classes.len()))
-        }
+        Labels::Classes { .. } => {}
         Labels::Numbers { decimals, values, .. } => {
+            check_numbers(values, *decimals, architecture.output_exponent)?;
+        }
+    }
+    Ok(labels_of(architecture, data, 0..data.samples()))
+}
+
+/// Labels of some records, as tensors hold them.
+fn labels_of(architecture: &Architecture, data: &Dataset, range: Range<usize>) -> Vec<i64> {
+    match data.labels() {
+        None => Vec::new(),
+        Some(Labels::Classes { classes, indices, .. }) => {
+            one_hot(indices[range].iter().map(|i| *i as usize), classes.len())
+        }
+        Some(Labels::Numbers { decimals, values, .. }) => {
             let exponent = architecture.output_exponent;
-            check_numbers(values, *decimals, exponent)?;
-            Ok(values.iter().map(|v| in_output_units(*v, *decimals, exponent)).collect())
+            values[range].iter().map(|v| in_output_units(*v, *decimals, exponent)).collect()
         }
     }
 }

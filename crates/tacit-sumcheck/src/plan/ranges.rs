@@ -11,7 +11,9 @@ use super::{Check, Fill, Lookup, PublicVector, Quantity};
 use crate::expr::Expr;
 use crate::grid::Grid;
 
-/// The interval of every tensor that follows from what is enforced, not from what is declared.
+/// The interval of every tensor that follows from what is enforced, not from what is declared: what a `Range` shows of a
+/// whole witness tensor holds for every relation after it. No result of a system comes near 2^127; where an interval would, because
+/// its operands' extremes never meet, it saturates.
 pub(super) fn intervals(system: &RelationSystem) -> Vec<(i128, i128)> {
     let mut known: Vec<(i128, i128)> = system
         .tensors()
@@ -25,7 +27,7 @@ pub(super) fn intervals(system: &RelationSystem) -> Vec<(i128, i128)> {
     for relation in system.relations() {
         let of = |view: &tacit_relations::View| shown(view, known[view.tensor.0 as usize]);
         let product = |(a, b): (i128, i128), (c, d): (i128, i128)| {
-            let all = [a * c, a * d, b * c, b * d];
+            let all = [(a, c), (a, d), (b, c), (b, d)].map(|(x, y)| x.saturating_mul(y));
             (all.into_iter().fold(i128::MAX, i128::min), all.into_iter().fold(i128::MIN, i128::max))
         };
         let interval = match relation {
@@ -33,19 +35,20 @@ pub(super) fn intervals(system: &RelationSystem) -> Vec<(i128, i128)> {
                 let (lo, hi) = product(of(a), of(c));
                 let (blo, bhi) = bias.as_ref().map_or((0, 0), of);
                 let k = a.axes[2].len as i128;
-                (k * lo + blo, k * hi + bhi)
+                (k.saturating_mul(lo).saturating_add(blo), k.saturating_mul(hi).saturating_add(bhi))
             }
             Relation::Affine { terms, offset, .. } => {
                 terms.iter().fold((i128::from(*offset), i128::from(*offset)), |(lo, hi), (by, view)| {
                     let by = i128::from(*by);
                     let (tlo, thi) = product((by, by), of(view));
-                    (lo + tlo, hi + thi)
+                    (lo.saturating_add(tlo), hi.saturating_add(thi))
                 })
             }
             Relation::Product { a, c, .. } => product(of(a), of(c)),
             Relation::Requant { x, shift, lo, hi, .. } => {
                 let (xlo, xhi) = of(x);
-                let round = |x: i128| ((x + (1 << shift >> 1)) >> shift).clamp((*lo).into(), (*hi).into());
+                let round =
+                    |x: i128| (x.saturating_add(1 << shift >> 1) >> shift).clamp((*lo).into(), (*hi).into());
                 (round(xlo), round(xhi))
             }
             Relation::Table { values, .. } => {
@@ -54,6 +57,17 @@ pub(super) fn intervals(system: &RelationSystem) -> Vec<(i128, i128)> {
             }
             Relation::Max { x, .. } => of(x),
             Relation::ArgMax { .. } => (0, 1),
+            Relation::Range { x, lo, hi } => {
+                let at = x.tensor.0 as usize;
+                let spec = &system.tensors()[at];
+                let (known_lo, known_hi) = known[at];
+                let both = (known_lo.max((*lo).into()), known_hi.min((*hi).into()));
+                let whole = spec.segment == Segment::Witness && x.is_identity(spec.len());
+                if whole && both.0 <= both.1 {
+                    known[at] = both;
+                }
+                continue;
+            }
             _ => continue,
         };
         if let Some(y) = relation.result() {
