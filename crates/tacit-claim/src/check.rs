@@ -362,7 +362,9 @@ pub enum ClaimMismatch {
     #[error(transparent)]
     Requirement(#[from] RequirementError),
     /// A number of parts in which such a claim cannot be proved.
-    #[error("the claim is in {actual} parts; such a claim has 1 to {most}")]
+    #[error(
+        "the claim is in {actual} chunks; such a claim has 1 to {most} (one, of a hidden test set or by the halo2 engine)"
+    )]
     Chunks {
         /// Most parts.
         most: u64,

@@ -37,22 +37,16 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Turn an ONNX model of floats into a quantised model of exact integers
     Quantize(Quantize),
     /// Run a quantised model
     Predict(Predict),
-    /// Commit to a quantised model: a public card and a secret opening
     Commit(Commit),
-    /// Commit to a record ahead of a proof
     CommitInput(CommitInput),
     /// Prove a claim about a committed model
     #[command(subcommand)]
     Prove(Prove),
-    /// Join the chunks of an accuracy proof
     Merge(Merge),
-    /// Verify a proof against a card
     Verify(Verify),
-    /// Check a verifier's signed verdict
     Attestation(Attestation),
     /// Competitions over a plain folder, with proofs for scores
     #[command(subcommand)]
@@ -60,7 +54,6 @@ pub(crate) enum Command {
     /// Test sets
     #[command(subcommand)]
     Dataset(DatasetCommand),
-    /// Say what a file holds and what it would reveal
     Inspect(Inspect),
     /// Setup parameters, for the halo2 engine only
     #[command(subcommand)]
@@ -83,6 +76,7 @@ impl Command {
 /// `tacit quantize`
 #[derive(Debug, Args)]
 #[command(
+    about = "Turn an ONNX model of floats into a quantised model of exact integers",
     long_about = "Turn an ONNX model of floats into a quantised model of exact integers.\n\n\
         Scales are chosen on the calibration records. With --labels, the accuracies of the float and of the quantised \
         model on these records are printed side by side. Without --schema, names, decimals and ranges are inferred from \
@@ -147,6 +141,7 @@ pub(crate) struct Predict {
 /// `tacit commit`
 #[derive(Debug, Args)]
 #[command(
+    about = "Commit to a quantised model: a public card and a secret opening",
     long_about = "Commit to a quantised model.\n\n\
         Writes DIR/card.json for everybody, DIR/opening.secret, which never leaves the owner, and DIR/owner.key, the \
         identity that signed the card, unless --key names one. An owner.key that is already in DIR is never replaced: \
@@ -191,6 +186,7 @@ pub(crate) enum EngineChoice {
 /// `tacit commit-input`
 #[derive(Debug, Args)]
 #[command(
+    about = "Commit to a record ahead of a proof",
     long_about = "Commit to a record ahead of a proof, for every engine of the card.\n\n\
         Hand the commitments, which are printed, to whoever will verify, and the secret file to the prover. A proof made \
         with it shows the same commitment.",
@@ -223,11 +219,8 @@ pub(crate) struct InputFile {
 /// `tacit prove`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Prove {
-    /// Prove what the model answers on a record
     Inference(Box<ProveInference>),
-    /// Prove how well the model does on a test set
     Accuracy(Box<ProveAccuracy>),
-    /// Prove what the model predicts for every record of a test set
     Predictions(Box<ProvePredictions>),
 }
 
@@ -263,6 +256,7 @@ pub(crate) struct Proving {
 /// `tacit prove accuracy`
 #[derive(Debug, Args)]
 #[command(
+    about = "Prove how well the model does on a test set",
     long_about = "Prove how well the model of a card does on a test set, without showing the model, its predictions or by \
         how much it passes.\n\n\
         --at-least bounds the share of right answers: 342/360, 95%, 0.95, or `max` for what the model reaches, which \
@@ -290,14 +284,14 @@ pub(crate) struct ProveAccuracy {
     /// Column or array of the test set that holds the labels
     #[arg(long, value_name = "COLUMN")]
     pub(crate) labels: String,
-    /// At least this share is right: a fraction such as 342/360, a percentage, a decimal, or max
+    /// At least this share of all records is right: a fraction such as 342/360, a percentage, a decimal, or max
     #[arg(long, value_name = "SHARE", required_unless_present = "claim")]
     pub(crate) at_least: Option<String>,
-    /// Another condition; may be repeated
+    /// Another condition, such as 'recall[malignant] >= 0.9' or 'gap(recall[malignant]) <= 5% by site'; may be repeated
     #[arg(long, value_name = "CONDITION")]
     pub(crate) claim: Vec<String>,
-    /// Column that tells groups apart, for conditions that name none
-    #[arg(long, value_name = "COLUMN")]
+    /// Column that tells groups apart, for every --claim that names none
+    #[arg(long, value_name = "COLUMN", requires = "claim")]
     pub(crate) by: Option<String>,
     /// Prove in so many chunks, each about a part of the records [default: as few as take 4 GiB of memory each]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
@@ -359,6 +353,7 @@ pub(crate) enum RevealedOfTest {
 /// `tacit prove predictions`
 #[derive(Debug, Args)]
 #[command(
+    about = "Prove what the model predicts for every record of a test set",
     long_about = "Prove what the model of a card predicts for every record of a test set.\n\n\
         The predictions become public, in the proof and in a CSV file beside it: whatever is computed from them (kappa, with \
         --outputs also AUC or log-loss) is then ordinary arithmetic. With --outputs the model's output integers are public \
@@ -435,6 +430,7 @@ pub(crate) enum DatasetCommand {
 /// `tacit prove inference`
 #[derive(Debug, Args)]
 #[command(
+    about = "Prove what the model answers on a record",
     long_about = "Prove what the model of a card answers on a record.\n\n\
         Weights and record are hidden and the answer is public, unless --reveal and --hide say otherwise.",
     after_help = "Examples:\n  tacit prove inference --model model.tacit --opening card/opening.secret \\\n      \
@@ -486,6 +482,7 @@ pub(crate) enum Hidden {
 /// `tacit merge`
 #[derive(Debug, Args)]
 #[command(
+    about = "Join the chunks of an accuracy proof",
     long_about = "Join the chunks of an accuracy proof that `tacit prove accuracy --chunk` made, in any order.\n\n\
         Every chunk is verified. A missing, repeated or foreign chunk is refused. The proof is as good as one made in one \
         go; chunk files tell the sums over their records: delete them when the proof is made.",
@@ -514,6 +511,7 @@ pub(crate) struct Merge {
 /// `tacit verify`
 #[derive(Debug, Args)]
 #[command(
+    about = "Verify a proof against a card",
     long_about = "Verify a proof against a card.\n\n\
         Prints the verdict, the claim as a sentence, what stays hidden, what nobody vouches for and the setup, if there \
         is one. Pin what you know with --expect-card, --expect-input and --context: a proof that holds says nothing about \
@@ -569,6 +567,7 @@ pub(crate) struct Verify {
 /// `tacit attestation`
 #[derive(Debug, Args)]
 #[command(
+    about = "Check a verifier's signed verdict",
     long_about = "Check a verdict that `tacit verify --attest` signed, and print it.\n\n\
         The verdict is the verifier's word: an in-toto statement in a DSSE envelope. --verifier says whose word is \
         expected, as `tacit inspect owner.key` prints it. Exit code 0 says that this verifier found that the claim holds, 1 \
@@ -593,6 +592,7 @@ pub(crate) struct Attestation {
 /// `tacit inspect`
 #[derive(Debug, Args)]
 #[command(
+    about = "Say what a file holds and what it would reveal",
     long_about = "Say what a file holds and what it would reveal: a model, card, card's points, proof, opening, key, \
         schema, setup or ONNX file, what belongs to a competition, or a signed verdict. Secrets are never printed.",
     after_help = "Examples:\n  tacit inspect card.json\n  tacit inspect answer.proof --card card.json"

@@ -16,7 +16,11 @@ pub(crate) fn check<'a>(
     // What cannot be resolved is not there: an input that is missing is told of when it is read.
     let inputs: Vec<_> = inputs.iter().flatten().filter_map(|path| path.canonicalize().ok()).collect();
     let outputs: Vec<_> = outputs.into_iter().collect();
-    for output in &outputs {
+    for (i, output) in outputs.iter().enumerate() {
+        if outputs[..i].contains(output) {
+            return Err(Failure::new(format!("{}: two outputs of one name", output.display()))
+                .advise("choose another name for one of them"));
+        }
         if output.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
             return Err(Failure::new(format!("{}: the output is also an input", output.display()))
                 .advise("choose another name for the output"));

@@ -100,7 +100,8 @@ fn what_the_model_misses_is_told_before_any_proving() {
         ("--claim {}", vec!["gap(recall[malignant]) <= 0.1"], vec!["add `by COLUMN`"]),
         ("--claim {}", vec!["recall[malignant] >= 0.1 by place"], vec!["no column", "place"]),
         ("--claim {}", vec!["mae <= 1"], vec!["for models that predict numbers"]),
-        ("--at-least 90% --chunks 172", vec![], vec!["172 parts"]),
+        ("--at-least 90% --chunks 172", vec![], vec!["172 chunks"]),
+        ("--at-least 90% --by site", vec![], vec!["--claim"]),
         ("--at-least 90% --chunk 4/3", vec![], vec!["first of four chunks"]),
     ] {
         let holes: Vec<&str> = std::iter::once(test.as_str()).chain(holes).collect();
@@ -210,6 +211,9 @@ fn predictions_are_public_and_bound() {
     let run = place.tacit("verify o.proof --card card/card.json --data {} --json", &[&test]).ok();
     assert_eq!(run.json()["predictions"].as_array().unwrap().len(), 342);
     place.tacit(&format!("{prove} -o p.proof"), &[&test]).fails(2, &["already exists"]);
+    place
+        .tacit(&format!("{prove} --predictions one -o one"), &[&test])
+        .fails(2, &["two outputs of one name"]);
 }
 
 #[test]

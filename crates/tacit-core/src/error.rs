@@ -341,10 +341,11 @@ impl CoreError {
             Self::NoData => "pass --data with the test set that the claim names".to_owned(),
             Self::OtherData { .. } => "use the very file that the claim was made for: order of rows, labels and columns count"
                 .to_owned(),
+            Self::NoClasses => "of a model that predicts numbers, publish its outputs with --outputs, or bound its errors".to_owned(),
             Self::NoLabels | Self::Tally(TallyError::NoLabels) => {
                 "name the column or array that holds them with --labels".to_owned()
             }
-            Self::Missed(_) => "lower the bound, or commit to a better model".to_owned(),
+            Self::Missed(_) => "claim less, or commit to a better model".to_owned(),
             Self::DataRecord { .. } => "correct the row, or use a model whose schema declares a wider range; only test sets that the \
                 verifier sees are clipped"
                 .to_owned(),

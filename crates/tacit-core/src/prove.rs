@@ -203,6 +203,15 @@ impl Owned<'_> {
         Ok((committed, opening))
     }
 
+    /// Whether the model can be the card's at all: asked before the model is run.
+    pub(crate) fn check_architecture(&self) -> Result<(), CoreError> {
+        if self.model.architecture().digest() == self.card.architecture_digest() {
+            Ok(())
+        } else {
+            Err(CoreError::OtherModel(self.card.id()))
+        }
+    }
+
     /// What opens the card's commitment under the engine, which the card has: from the opening, or from the card
     /// where the weights are public.
     fn weights_opening(&self) -> Result<Opening, CoreError> {
@@ -225,11 +234,11 @@ impl Owned<'_> {
         committed: &Commitment,
         salt: &Opening,
     ) -> Result<(), CoreError> {
-        let same = self.model.architecture().digest() == self.card.architecture_digest()
-            && match self.opening {
-                Some(opening) => opening.model_digest == self.model.digest(),
-                None => commit_weights(system, self.engine, self.model, salt)? == *committed,
-            };
+        self.check_architecture()?;
+        let same = match self.opening {
+            Some(opening) => opening.model_digest == self.model.digest(),
+            None => commit_weights(system, self.engine, self.model, salt)? == *committed,
+        };
         if same { Ok(()) } else { Err(CoreError::OtherModel(self.card.id())) }
     }
 }

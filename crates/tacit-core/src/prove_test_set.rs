@@ -137,6 +137,7 @@ pub fn prepare_accuracy<'a>(
     if !data.fits(card.schema()) {
         return Err(CoreError::DataSchema);
     }
+    request.owned().check_architecture()?;
     progress.stage("running the model");
     let answers = Answers::of(request)?;
     let requirements = resolve(request, required, &answers)?;
@@ -280,6 +281,7 @@ pub fn prove_predictions(
     if !data.fits(card.schema()) {
         return Err(CoreError::DataSchema);
     }
+    request.owned().check_architecture()?;
     progress.stage("running the model");
     let answers = Answers::of(request)?;
     let architecture = card.architecture();

@@ -43,7 +43,11 @@ fn the_digits_are_what_competitions_seal() {
     let test = tacit_data::read_dataset(&folder.join("test.csv"), &schema, Some("digit"), &[]).unwrap();
     assert_eq!((test.dataset.samples(), test.out_of_range_cells, test.rounded_cells), (360, 0, 0));
     let digest = "ded2af68c3584c3e518208a622a6fff43e8e8fbd1d7d95eba1a05b7cbc97f662";
-    assert_eq!(hex::encode(test.dataset.digest().0), digest, "the canonical form of data sets must not drift");
+    assert_eq!(
+        hex::encode(test.dataset.digest().0),
+        digest,
+        "the canonical form of data sets must not drift"
+    );
 }
 
 #[test]
