@@ -130,7 +130,7 @@ impl From<DataError> for Failure {
                 "add the columns; names must be those of the schema, which `tacit inspect` lists for a card or a model"
                     .to_owned(),
             ),
-            Problem::NotThere { .. } => Some("name the column or array that holds the classes with --labels".to_owned()),
+            Problem::NotThere { .. } => Some("check the names given with --labels, --by and `by`: columns are matched to the letter".to_owned()),
             Problem::Label { .. } | Problem::NoClasses(_) => {
                 Some("pass the schema whose classes are those of the labels with --schema".to_owned())
             }

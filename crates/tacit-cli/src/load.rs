@@ -48,6 +48,19 @@ fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
     })
 }
 
+/// The bytes of a file of a kind that nothing tells: none of the known ones.
+pub(crate) fn unknown_kind(path: &Path, max: u64, wanted: &str) -> Result<Vec<u8>, Failure> {
+    let bytes = files::read(path, max)?;
+    match sniff(&bytes) {
+        FileKind::Unknown => Ok(bytes.to_vec()),
+        found => Err(Failure::new(format!(
+            "{}: expected {wanted}, found a file of the kind `{found}`",
+            path.display()
+        ))
+        .advise("check the order of the arguments and the names of the files")),
+    }
+}
+
 fn unusable(path: &Path, e: impl Display) -> Failure {
     Failure::new(format!("{}: {e}", path.display()))
 }
@@ -199,6 +212,13 @@ pub(crate) fn test_set(
         read_dataset(path, schema, labels, groupings).map_err(|e| not_data(path).unwrap_or(e.into()))?;
     tell_of(&test.ignored_columns, test.rounded_cells, report);
     report.set("clipped_cells", test.out_of_range_cells);
+    if test.numbered_labels {
+        let names = schema.classes.iter().take(8).enumerate();
+        let names: Vec<String> = names.map(|(i, class)| format!("{i} as {}", plain(&class.name))).collect();
+        let more = if schema.classes.len() > names.len() { ", …" } else { "" };
+        report
+            .note(format!("labels are numbers, read as positions in the schema: {}{more}", names.join(", ")));
+    }
     if test.out_of_range_cells > 0 {
         report.note(format!(
             "{} outside the declared ranges: clipped, for prover and verifier alike",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tacit_claim::{FileKind, sniff};
 use tacit_core::files;
 
 use crate::failure::Failure;
@@ -26,7 +27,15 @@ pub(crate) fn check<'a>(
                 .advise("choose another name for the output"));
         }
     }
-    Ok(outputs.into_iter().try_for_each(|output| files::check_absent(output, force))?)
+    for output in outputs {
+        files::check_absent(output, force)?;
+        // An identity cannot be made again; nothing that commands write is one but by its own name.
+        if files::read(output, 1024).is_ok_and(|bytes| sniff(&bytes) == FileKind::OwnerKey) {
+            return Err(Failure::new(format!("{}: an identity, which is never replaced", output.display()))
+                .advise("choose another name for the output"));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a folder to write into that is a file, or lies in one.

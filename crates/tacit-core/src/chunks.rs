@@ -9,8 +9,8 @@ use tacit_claim::{
 };
 use tacit_model::Dataset;
 use tacit_relations::{
-    Commitment, Lowered, Openings, Progress, Refused, Segment, Statement, Tally, TestSet, TestSetClaim,
-    lower_test_set, lower_verdict,
+    Commitment, Lowered, Openings, Progress, Refused, Segment, Silent, Statement, Tally, TestSet,
+    TestSetClaim, lower_test_set, lower_verdict,
 };
 use tacit_sumcheck::{Chunk, ChunkSecret, ChunkVerifier, SumcheckEngine, chunk_samples};
 
@@ -73,7 +73,8 @@ impl Chunked<'_> {
     ) -> Result<(), CoreError> {
         progress.stage(&format!("verifying chunk {} of {}", index + 1, self.accuracy.chunks));
         let (statement, chunk) = self.statement(index)?;
-        verifier.chunk(&statement, &chunk, proof, progress).map(|_| ()).map_err(refused)
+        // The engine's own stages would hide which chunk it is.
+        verifier.chunk(&statement, &chunk, proof, &Silent).map(|_| ()).map_err(refused)
     }
 
     /// Merges verified chunks and joins the parts of the proof.
@@ -150,7 +151,7 @@ impl Ready<'_> {
         let openings = Openings::from([(Segment::Weights, self.opening.clone())]);
         let _span = tracing::info_span!("prove").entered();
         let (proof, secret) =
-            SumcheckEngine.prove_chunk(&statement, &chunk, &trace, &openings, rng, progress)?;
+            SumcheckEngine.prove_chunk(&statement, &chunk, &trace, &openings, rng, &Silent)?;
         Ok(ProofChunk { claim: self.claim.clone(), index, proof, secret: secret.to_bytes() })
     }
 

@@ -2,66 +2,103 @@
 
 use tacit_claim::{Comparison, Metric, Requirement, Scope, percent};
 use tacit_model::{Architecture, Dataset, Labels};
-use tacit_relations::rank;
+use tacit_relations::{committed_labels, rank};
 
-/// What was reached and what is needed.
-pub(crate) struct Miss(pub(crate) String);
-
-/// A requirement that the outputs miss, in words; of several groups, every one is told.
+/// A requirement that the outputs miss: what is reached, in every group, and what is needed.
 pub(crate) fn miss(
     requirement: &Requirement,
     architecture: &Architecture,
     data: &Dataset,
     outputs: &[i64],
-) -> Miss {
+) -> String {
     let schema = &architecture.schema;
-    let width = outputs.len() / data.samples();
-    let needed = requirement.text(schema);
-    let Some(Labels::Classes { indices, .. }) = data.labels() else {
-        return Miss(format!("the model misses `{needed}`"));
-    };
-    let records =
-        outputs.chunks_exact(width).zip(indices).enumerate().map(|(i, (row, label))| {
-            (i, *label as usize, architecture.predicted_class(row).unwrap_or(0), row)
-        });
     let grouping = requirement.scope.column().and_then(|c| data.grouping(c.as_str()));
     let groups = grouping.map_or(1, |g| g.groups.len());
-    let mut sums = vec![(0u64, 0u64); groups];
-    for (i, label, predicted, row) in records {
-        let group = grouping.map_or(0, |g| g.indices[i] as usize);
-        let (part, whole) = match requirement.metric {
-            Metric::Top(k) => (u64::from(rank(row, label) < k as usize), 1),
-            metric => metric.counts(label, predicted).unwrap_or_default(),
-        };
-        sums[group].0 += part;
-        sums[group].1 += whole;
-    }
-    if requirement.scope == Scope::Overall && requirement.metric == Metric::Accuracy {
-        let (right, samples) = sums[0];
-        let (count, side) = match requirement.comparison {
-            Comparison::AtLeast => (requirement.bound.count_up(samples), "needed"),
-            Comparison::AtMost => (requirement.bound.count_down(samples), "allowed"),
-        };
-        return Miss(format!("{right} of {samples} correct, {count} {side}"));
-    }
-    if sums.iter().all(|(_, whole)| *whole == 0) {
-        return Miss(format!("the model misses `{needed}`"));
-    }
-    let rate = |(part, whole): (u64, u64)| {
-        if whole == 0 {
-            "none of none".to_owned()
-        } else {
-            format!("{part} of {whole} ({})", percent(part, whole))
+    let group_of = |i: usize| grouping.map_or(0, |g| g.indices[i] as usize);
+    let values: Vec<String> = match requirement.metric {
+        Metric::MeanAbsoluteError | Metric::MeanSquaredError => {
+            errors(requirement.metric, architecture, data, outputs, (groups, &group_of))
+        }
+        Metric::BalancedAccuracy => {
+            let mut cells = vec![vec![(0, 0); schema.classes.len()]; groups];
+            for (i, label, row) in labelled(data, outputs) {
+                let right = architecture.predicted_class(row) == Some(label);
+                let cell = &mut cells[group_of(i)][label];
+                *cell = (cell.0 + u64::from(right), cell.1 + 1);
+            }
+            let recall = |(right, all): &(u64, u64)| *right as f64 / (*all).max(1) as f64;
+            let mean = |classes: &Vec<_>| classes.iter().map(recall).sum::<f64>() / classes.len() as f64;
+            cells.iter().map(|classes| format!("{:.4}", mean(classes))).collect()
+        }
+        metric => {
+            let mut sums = vec![(0, 0); groups];
+            for (i, label, row) in labelled(data, outputs) {
+                let (part, whole) = match metric {
+                    Metric::Top(k) => (u64::from(rank(row, label) < k as usize), 1),
+                    _ => {
+                        let predicted = architecture.predicted_class(row).unwrap_or(usize::MAX);
+                        metric.counts(label, predicted).unwrap_or_default()
+                    }
+                };
+                let sum: &mut (u64, u64) = &mut sums[group_of(i)];
+                *sum = (sum.0 + part, sum.1 + whole);
+            }
+            if let (Metric::Accuracy, Scope::Overall, [(right, samples)]) =
+                (metric, &requirement.scope, &sums[..])
+            {
+                let (count, side) = match requirement.comparison {
+                    Comparison::AtLeast => (requirement.bound.count_up(*samples), "needed"),
+                    Comparison::AtMost => (requirement.bound.count_down(*samples), "allowed"),
+                };
+                return format!("{right} of {samples} correct, {count} {side}");
+            }
+            sums.into_iter().map(rate).collect()
         }
     };
     let reached: Vec<String> = match grouping {
-        None => vec![rate(sums[0])],
-        Some(g) => g
-            .groups
-            .iter()
-            .zip(sums)
-            .map(|(name, s)| format!("{} for {}", rate(s), name.escape_debug()))
-            .collect(),
+        None => values,
+        Some(g) => {
+            let named = g.groups.iter().zip(values);
+            named.map(|(name, value)| format!("{value} for {}", name.escape_debug())).collect()
+        }
     };
-    Miss(format!("{} is {}; needed: {needed}", requirement.metric.text(schema), reached.join(", ")))
+    let metric = requirement.metric.text(schema);
+    format!("{metric} is {}; needed: {}", reached.join(", "), requirement.text(schema))
+}
+
+/// Every record's index, label and outputs.
+fn labelled<'a>(data: &'a Dataset, outputs: &'a [i64]) -> impl Iterator<Item = (usize, usize, &'a [i64])> {
+    let labels: &[u32] = match data.labels() {
+        Some(Labels::Classes { indices, .. }) => indices,
+        _ => &[],
+    };
+    let rows = outputs.chunks_exact(outputs.len() / data.samples());
+    labels.iter().zip(rows).enumerate().map(|(i, (label, row))| (i, *label as usize, row))
+}
+
+fn rate((part, whole): (u64, u64)) -> String {
+    if whole == 0 {
+        "none of none".to_owned()
+    } else {
+        format!("{part} of {whole} ({})", percent(part, whole))
+    }
+}
+
+/// The mean error of every group, as a decimal number.
+fn errors(
+    metric: Metric,
+    architecture: &Architecture,
+    data: &Dataset,
+    outputs: &[i64],
+    (groups, group_of): (usize, &dyn Fn(usize) -> usize),
+) -> Vec<String> {
+    let labels = committed_labels(architecture, data).unwrap_or_default();
+    let mut sums = vec![(0.0, 0.0); groups];
+    for (i, (output, label)) in outputs.iter().zip(labels).enumerate() {
+        let error = architecture.output_value(*output) - architecture.output_value(label);
+        let error = if metric == Metric::MeanSquaredError { error * error } else { error.abs() };
+        let sum: &mut (f64, f64) = &mut sums[group_of(i)];
+        *sum = (sum.0 + error, sum.1 + 1.0);
+    }
+    sums.into_iter().map(|(sum, count)| format!("{:.6}", sum / count)).collect()
 }

@@ -17,7 +17,7 @@ use crate::chunks::{ChunkStore, chunk_count};
 use crate::commit::commit_dataset;
 use crate::error::CoreError;
 use crate::folder::DataFolder;
-use crate::measure::{Miss, miss};
+use crate::measure::miss;
 use crate::prove::{Owned, proof};
 use crate::statement::{Seen, lower};
 use crate::test_set::Part;
@@ -358,8 +358,7 @@ fn check_met(
     let sums = zeroize::Zeroizing::new(tally.sums(architecture, request.data, &answers.0));
     match tally.missed(&sums).and_then(|form| requirements.get(form.requirement)) {
         Some(requirement) => {
-            let Miss(text) = miss(requirement, architecture, request.data, &answers.0);
-            Err(CoreError::Missed(text))
+            Err(CoreError::Missed(miss(requirement, architecture, request.data, &answers.0)))
         }
         None => Ok(()),
     }

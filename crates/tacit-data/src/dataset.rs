@@ -21,6 +21,8 @@ pub struct TestSetFile {
     pub ignored_columns: Vec<String>,
     /// Cells that had more decimals than the schema and were rounded half to even.
     pub rounded_cells: usize,
+    /// Whether some label was no class's name and was taken for a class's position.
+    pub numbered_labels: bool,
     /// Cells outside their feature's range: kept as they are, clipped by whoever runs the model.
     pub out_of_range_cells: usize,
 }
@@ -53,6 +55,13 @@ impl Table {
         let numbers = schema.classes.is_empty();
         let Records { rows, labels, mut ignored_columns, rounded_cells, out_of_range_cells, .. } =
             self.to_records(schema, &options, !numbers)?;
+        let named = |row: usize| {
+            let text = self.label_cell(row).text();
+            schema.classes.iter().any(|class| class.name == text)
+        };
+        // Where a class is called by a number, numbers are names.
+        let numbers_are_names = schema.classes.iter().any(|class| class.name.trim().parse::<i64>().is_ok());
+        let numbered_labels = labels.is_some() && !numbers_are_names && !(0..self.rows()).all(named);
         let labels = match (self.label_name(), labels) {
             (None, _) => None,
             (Some(column), Some(indices)) => Some(Labels::Classes {
@@ -66,7 +75,7 @@ impl Table {
             groupings.iter().map(|name| self.grouping(name)).collect::<Result<_, _>>()?;
         ignored_columns.retain(|name| groupings.iter().all(|g| g.column != *name));
         let dataset = Dataset::new(schema, rows, labels, groupings)?;
-        Ok(TestSetFile { dataset, ignored_columns, rounded_cells, out_of_range_cells })
+        Ok(TestSetFile { dataset, ignored_columns, rounded_cells, numbered_labels, out_of_range_cells })
     }
 
     /// Labels that are numbers, in the fewest decimals that hold each exactly, or rounded half to even to nine.
@@ -152,6 +161,12 @@ mod tests {
         assert_eq!((data.record(0), data.record(1)), (&[5, 10][..], &[990, 20][..]));
         assert_eq!((file.rounded_cells, file.out_of_range_cells), (1, 2));
         assert_eq!(file.ignored_columns, ["note"]);
+        assert!(!file.numbered_labels);
+        let numbered =
+            read(&CSV.replace("yes", "1").replace("no,", "0,"), Some("y"), &["no", "yes"], &["site"]);
+        let numbered = numbered.unwrap();
+        assert!(numbered.numbered_labels);
+        assert_eq!(numbered.dataset.digest(), data.digest());
         assert_eq!(data.grouping("site").unwrap().groups, ["x", "z"]);
         assert_eq!(data.clipped(1, &schema(&[])).collect::<Vec<_>>(), [100, 20]);
         // The same records in another form.

@@ -8,7 +8,7 @@ use tacit_core::files::{self, Access};
 use tacit_core::merge;
 
 use crate::args::Merge;
-use crate::commands::prove::groupings;
+use crate::commands::prove::{groupings, tell_test_set};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Merge) -> Result<Report, Failure> {
     report.line(BOLD, format!("Merged {}", count(merged, "chunk")));
     report.line(PLAIN, sentence.clone());
     report.field("proof", format!("{} ({} bytes, {seconds:.2} s)", args.output.display(), bytes.len()));
+    tell_test_set(&mut report, bundle.claim(), card.schema());
     report.note("delete the chunk files: each tells the sums over its records");
     report.set("proof", args.output.display().to_string());
     report.set("bytes", bytes.len());
@@ -61,5 +62,8 @@ pub(crate) fn run(args: &Merge) -> Result<Report, Failure> {
     report.set("claim", sentence);
     report.set("claim_digest", bundle.claim().digest().to_string());
     report.set("card_id", card.id().to_string());
+    report.set("context", bundle.claim().context.as_str());
+    report.set("engine", bundle.claim().engine.name());
+    report.set("hidden", bundle.claim().hidden(&card));
     Ok(report)
 }

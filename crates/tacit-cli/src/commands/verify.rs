@@ -116,8 +116,19 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
         }
         ClaimKind::Accuracy(accuracy) => {
             let texts: Vec<String> = accuracy.requirements.iter().map(|r| r.text(card.schema())).collect();
+            let labels = match &accuracy.data {
+                DataClaim::Public { labels, .. } => Some(labels.as_str()),
+                DataClaim::Hidden { .. } => None,
+            };
             report.set("samples", accuracy.samples);
+            report.set("labels", labels);
             report.set("requirements", texts);
+            if let (Some(labels), None) = (labels, &args.labels) {
+                report.note(format!(
+                    "are the labels in `{}` the true ones? Name the column that you expect with --labels",
+                    crate::report::plain(labels)
+                ));
+            }
         }
         ClaimKind::Predictions(predictions) => {
             report.set("samples", predictions.samples);

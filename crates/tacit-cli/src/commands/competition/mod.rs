@@ -8,7 +8,6 @@ pub(crate) mod judge;
 use std::path::Path;
 
 use tacit_competition::{Folder, Head, Known, Receipt};
-use tacit_core::files;
 
 use crate::args::competition::{Competition, Pins};
 use crate::failure::Failure;
@@ -46,7 +45,7 @@ fn opened(path: &Path) -> Result<Folder, Failure> {
 
 /// What the caller knows of a competition.
 fn known(pins: &Pins, receipts: &[impl AsRef<Path>]) -> Result<Known, Failure> {
-    let heads = pins.heads.iter().map(|path| Ok(files::read(path, MAX_HEAD)?.to_vec()));
+    let heads = pins.heads.iter().map(|path| load::unknown_kind(path, MAX_HEAD, "a signed head"));
     Ok(Known {
         competition: pins.expect,
         receipts: receipts.iter().map(|path| load::receipt(path.as_ref())).collect::<Result<_, _>>()?,

@@ -174,7 +174,7 @@ fn finish(
     }
     let claim = proved.bundle.claim();
     describe(report, args, &owned.card, claim, proved.setup.as_ref(), (bytes.len(), seconds))?;
-    tell_test_set(report, claim);
+    tell_test_set(report, claim, owned.card.schema());
     report.set("samples", test.dataset.samples());
     if let Some(profile) = profile {
         profile.tell(report);
@@ -183,11 +183,14 @@ fn finish(
 }
 
 /// Which test set a claim is about.
-fn tell_test_set(report: &mut Report, claim: &Claim) {
+pub(crate) fn tell_test_set(report: &mut Report, claim: &Claim, schema: &Schema) {
     if let Some(digest) = claim.dataset_digest() {
         report.field("test set", hex::encode(digest.0));
     } else if let Some(commitment) = claim.input_commitment() {
         report.field("test set committed to as", commitment.pin().to_string());
+    }
+    if let ClaimKind::Accuracy(accuracy) = &claim.kind {
+        report.set("requirements", accuracy.requirements.iter().map(|r| r.text(schema)).collect::<Vec<_>>());
     }
     report.set("dataset_digest", claim.dataset_digest().map(|d| hex::encode(d.0)));
     report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
