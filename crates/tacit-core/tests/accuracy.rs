@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::{key, with_every_engine};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_claim::{
     AccuracyClaim, AnswersClaim, Bundle, Card, CardName, CardPoints, Claim, ClaimKind, ClaimMismatch,
     ColumnName, Commitment, CommitmentPin, Comparison, Context, DataClaim, DatasetOpening, EngineId,
-    Fraction, Metric, OwnerKey, PredictionsClaim, ProofChunk, Requirement, Scope, WeightsClaim,
-    WeightsOpening,
+    Fraction, Metric, PredictionsClaim, ProofChunk, Requirement, Scope, WeightsClaim, WeightsOpening,
 };
 use tacit_core::{
     ChunkStore, Chunks, CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome,
@@ -19,19 +21,6 @@ use tacit_core::{
 use tacit_model::testing::{mlp, record, schema};
 use tacit_model::{Dataset, Grouping, Labels, Model};
 use tacit_relations::TallyError;
-use zeroize::Zeroizing;
-
-/// Runs each of the functions named with each engine, as tests of their own.
-macro_rules! with_every_engine {
-    ($($test:ident),* $(,)?) => {
-        mod sumcheck {
-            $(#[test] fn $test() { super::$test(tacit_claim::EngineId::Sumcheck) })*
-        }
-        mod halo2 {
-            $(#[test] fn $test() { super::$test(tacit_claim::EngineId::Halo2) })*
-        }
-    };
-}
 
 with_every_engine! {
     requirements_that_are_met,
@@ -64,10 +53,6 @@ struct Stage {
     data: Dataset,
     context: Context,
     rng: ChaCha20Rng,
-}
-
-fn key() -> OwnerKey {
-    OwnerKey::from_seed(&Zeroizing::new([7; 32]))
 }
 
 /// A model that answers each class at least twice.

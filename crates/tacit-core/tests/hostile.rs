@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::time::{Duration, Instant};
 
+use common::key;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_claim::{
     AccuracyClaim, Bundle, Card, CardName, CardPoints, Claim, ColumnName, Context, DataClaim, DatasetOpening,
-    EngineId, Fraction, Metric, OwnerKey, Requirement, Scope, WeightsClaim, WeightsOpening,
+    EngineId, Fraction, Metric, Requirement, Scope, WeightsClaim, WeightsOpening,
 };
 use tacit_core::{
     Chunks, CommitRequest, Committed, CoreError, DataFolder, Expectations, Required, Silent, Supplied,
@@ -17,7 +20,6 @@ use tacit_core::{
 use tacit_model::testing::{mlp, record, schema};
 use tacit_model::{Dataset, Grouping, Labels, Model, Op};
 use tacit_relations::TallyError;
-use zeroize::Zeroizing;
 
 struct Stage {
     _kept: tempfile::TempDir,
@@ -40,7 +42,7 @@ impl Stage {
             model: &model,
             name: CardName::new("test").unwrap(),
             engines: &[engine],
-            owner: &OwnerKey::from_seed(&Zeroizing::new([7; 32])),
+            owner: &key(),
             public_weights: false,
             quantisation: None,
         };

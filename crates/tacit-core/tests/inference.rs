@@ -3,12 +3,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::{key, with_every_engine};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sha2::{Digest as _, Sha256};
 use tacit_claim::{
     Bundle, Card, CardName, CardPoints, CertificateDigest, ClaimKind, CommitmentPin, Context, EngineId,
-    InputClaim, OutputClaim, OwnerKey, SaltBytes, UnsignedCard, WeightsOpening,
+    InputClaim, OutputClaim, SaltBytes, UnsignedCard, WeightsOpening,
 };
 use tacit_core::{
     CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome, ProveInference, Proved, Record,
@@ -16,19 +19,6 @@ use tacit_core::{
 };
 use tacit_model::Model;
 use tacit_model::testing::{record, small_mlp};
-use zeroize::Zeroizing;
-
-/// Runs each of the functions named with each engine, as tests of their own.
-macro_rules! with_every_engine {
-    ($($test:ident),* $(,)?) => {
-        mod sumcheck {
-            $(#[test] fn $test() { super::$test(tacit_claim::EngineId::Sumcheck) })*
-        }
-        mod halo2 {
-            $(#[test] fn $test() { super::$test(tacit_claim::EngineId::Halo2) })*
-        }
-    };
-}
 
 with_every_engine! {
     proves_every_visibility,
@@ -48,10 +38,6 @@ struct Stage {
     points: Option<CardPoints>,
     opening: WeightsOpening,
     rng: ChaCha20Rng,
-}
-
-fn key() -> OwnerKey {
-    OwnerKey::from_seed(&Zeroizing::new([7; 32]))
 }
 
 fn stage(engine: EngineId, public_weights: bool) -> Stage {
