@@ -63,16 +63,23 @@ impl Fraction {
         Self { numerator: self.numerator / g, denominator: self.denominator / g }
     }
 
-    /// The smallest count out of `of` that is no smaller a share.
+    /// The count out of `of` that says the same of a share: rounded up as a lower bound, down as an upper one.
     #[must_use]
-    pub fn count_up(self, of: u64) -> u64 {
+    pub fn count(self, comparison: Comparison, of: u64) -> u64 {
+        match comparison {
+            Comparison::AtLeast => self.count_up(of),
+            Comparison::AtMost => self.count_down(of),
+        }
+    }
+
+    /// The smallest count out of `of` that is no smaller a share.
+    fn count_up(self, of: u64) -> u64 {
         let product = u128::from(self.numerator) * u128::from(of);
         product.div_ceil(self.denominator.into()) as u64
     }
 
     /// The largest count out of `of` that is no larger a share.
-    #[must_use]
-    pub fn count_down(self, of: u64) -> u64 {
+    fn count_down(self, of: u64) -> u64 {
         (u128::from(self.numerator) * u128::from(of) / u128::from(self.denominator)) as u64
     }
 

@@ -145,10 +145,8 @@ fn requirement_text(requirement: &Requirement, samples: u64, card: &Card) -> Str
         Metric::Top(k) => format!("with the label among the first {k}"),
         _ => "right".to_owned(),
     };
-    let (least, count) = match comparison {
-        Comparison::AtLeast => ("least", bound.count_up(samples)),
-        Comparison::AtMost => ("most", bound.count_down(samples)),
-    };
+    let least = if *comparison == Comparison::AtLeast { "least" } else { "most" };
+    let count = bound.count(*comparison, samples);
     let interval = clopper_pearson(count, samples);
     format!(
         "at {least} {count} of {samples} {right} ({}; the exact 95 % interval of {count} of {samples} is {} to {})",

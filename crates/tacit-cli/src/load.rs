@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use tacit_claim::{
-    Bundle, BundleError, Card, CardPoints, ClaimError, DatasetOpening, FileKind, InputOpening, OutputOpening,
-    OwnerKey, ProofChunk, WeightsOpening, sniff,
+    Bundle, BundleError, Card, CardPoints, ClaimError, DatasetOpening, EngineId, FileKind, InputOpening,
+    OutputOpening, OwnerKey, ProofChunk, WeightsOpening, sniff,
 };
 use tacit_competition::{Receipt, Seal};
 use tacit_core::files;
@@ -81,6 +81,14 @@ pub(crate) fn card(path: &Path) -> Result<Card, Failure> {
 /// The file with what is too large for a card: beside it, under its name.
 pub(crate) fn points_path(card: &Path) -> PathBuf {
     card.with_extension("points")
+}
+
+/// What lies beside the card at `path`, where proofs by `engine` need it.
+pub(crate) fn points_for(engine: EngineId, path: &Path, card: &Card) -> Result<Option<CardPoints>, Failure> {
+    match engine {
+        EngineId::Sumcheck => points(path, card),
+        EngineId::Halo2 => Ok(None),
+    }
 }
 
 /// What lies beside the card at `path`, for proofs by the sumcheck engine. `None` where nothing has to.

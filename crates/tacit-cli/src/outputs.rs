@@ -1,6 +1,6 @@
 //! Where a command may write: asked before it does any work.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tacit_claim::{FileKind, sniff};
 use tacit_core::files;
@@ -36,6 +36,13 @@ pub(crate) fn check<'a>(
         }
     }
     Ok(())
+}
+
+/// Where what belongs to a file lies: beside it, under its name and more.
+pub(crate) fn beside(path: &Path, more: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(more);
+    name.into()
 }
 
 /// Refuses a folder to write into that is a file, or lies in one.

@@ -9,8 +9,8 @@ use tacit_claim::{
 };
 use tacit_model::Dataset;
 use tacit_relations::{
-    Commitment, Lowered, Openings, Progress, Refused, Segment, Silent, Statement, Tally, TestSet,
-    TestSetClaim, lower_test_set, lower_verdict,
+    Commitment, Lowered, Openings, Progress, Segment, Silent, Statement, Tally, TestSet, TestSetClaim,
+    lower_test_set, lower_verdict,
 };
 use tacit_sumcheck::{Chunk, ChunkSecret, ChunkVerifier, SumcheckEngine, chunk_samples};
 
@@ -74,7 +74,8 @@ impl Chunked<'_> {
         progress.stage(&format!("verifying chunk {} of {}", index + 1, self.accuracy.chunks));
         let (statement, chunk) = self.statement(index)?;
         // The engine's own stages would hide which chunk it is.
-        verifier.chunk(&statement, &chunk, proof, &Silent).map(|_| ()).map_err(refused)
+        verifier.chunk(&statement, &chunk, proof, &Silent)?;
+        Ok(())
     }
 
     /// Merges verified chunks and joins the parts of the proof.
@@ -91,7 +92,7 @@ impl Chunked<'_> {
         let verdict = lower_verdict(self.tally)?;
         let binding = self.claim.digest().0;
         let merge = SumcheckEngine.merge(&binding, &secrets, &verdict, rng, progress)?;
-        verifier.finish(&verdict, &merge, progress).map_err(refused)?;
+        verifier.finish(&verdict, &merge, progress)?;
         let mut proof = Vec::new();
         for chunk in &chunks {
             proof.extend_from_slice(&(chunk.proof.len() as u32).to_le_bytes());
@@ -99,13 +100,6 @@ impl Chunked<'_> {
         }
         proof.extend_from_slice(&merge);
         Ok(Bundle::new(self.claim.clone(), proof)?)
-    }
-}
-
-fn refused(e: Refused) -> CoreError {
-    match e {
-        Refused::Engine(e) => CoreError::Engine(e),
-        other => CoreError::DoesNotHold(other.to_string()),
     }
 }
 
@@ -257,5 +251,6 @@ pub(crate) fn verify_chunks(
         chunked.check(&mut verifier, index, part, progress)?;
         proof = rest;
     }
-    verifier.finish(&lower_verdict(&tally)?, proof, progress).map(|_| ()).map_err(refused)
+    verifier.finish(&lower_verdict(&tally)?, proof, progress)?;
+    Ok(())
 }

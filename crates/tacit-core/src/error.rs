@@ -8,7 +8,7 @@ use tacit_claim::{
 };
 use tacit_halo2::Halo2Error;
 use tacit_model::EvaluationError;
-use tacit_relations::{EngineError, LowerError, TallyError, TraceError};
+use tacit_relations::{EngineError, LowerError, Refused, TallyError, TraceError};
 
 /// What an error means for whoever asked: the command's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -372,12 +372,22 @@ fn numbers(positions: &[u32]) -> String {
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
-fn hex(bytes: &[u8; 32]) -> String {
+pub(crate) fn hex(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn names(engines: &[EngineId]) -> String {
     engines.iter().map(|e| e.name()).collect::<Vec<_>>().join(" and ")
+}
+
+/// A proof that is not accepted, unless the verifier itself cannot run.
+impl From<Refused> for CoreError {
+    fn from(e: Refused) -> Self {
+        match e {
+            Refused::Engine(e) => Self::Engine(e),
+            other => Self::DoesNotHold(other.to_string()),
+        }
+    }
 }
 
 impl From<Halo2Error> for CoreError {

@@ -8,6 +8,7 @@ use tacit_halo2::srs::{SrsPolicy, SrsStore};
 use tacit_relations::Engine;
 use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
 
+use crate::error::hex;
 use crate::files::{self, Access};
 
 /// A folder that the application chooses, with setups in `srs/`, keys in `keys/` and marks of checked cards
@@ -58,7 +59,7 @@ impl DataFolder {
 
 /// What a mark says: by which code which bytes were checked.
 fn mark(points: &CardPoints) -> String {
-    let digest: String = points.file_digest().iter().map(|b| format!("{b:02x}")).collect();
+    let digest = hex(&points.file_digest());
     format!(
         "tacit-checked/1\nby {} with protocol {PROTOCOL_VERSION}\npoints {digest}\n",
         env!("CARGO_PKG_VERSION")

@@ -46,10 +46,9 @@ pub(crate) fn miss(
             if let (Metric::Accuracy, Scope::Overall, [(right, samples)]) =
                 (metric, &requirement.scope, &sums[..])
             {
-                let (count, side) = match requirement.comparison {
-                    Comparison::AtLeast => (requirement.bound.count_up(*samples), "needed"),
-                    Comparison::AtMost => (requirement.bound.count_down(*samples), "allowed"),
-                };
+                let at_least = requirement.comparison == Comparison::AtLeast;
+                let side = if at_least { "needed" } else { "allowed" };
+                let count = requirement.bound.count(requirement.comparison, *samples);
                 return format!("{right} of {samples} correct, {count} {side}");
             }
             sums.into_iter().map(rate).collect()

@@ -334,10 +334,7 @@ fn resolve(
         if requirement.scope == Scope::Overall
             && matches!(requirement.metric, Metric::Accuracy | Metric::Top(_))
         {
-            let count = match requirement.comparison {
-                tacit_claim::Comparison::AtLeast => requirement.bound.count_up(samples),
-                tacit_claim::Comparison::AtMost => requirement.bound.count_down(samples),
-            };
+            let count = requirement.bound.count(requirement.comparison, samples);
             requirement.bound = Fraction::new(count, samples).map_err(CoreError::Requirement)?;
         }
         if !all.contains(&requirement) {

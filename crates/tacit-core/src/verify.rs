@@ -6,7 +6,7 @@ use tacit_claim::{
 };
 use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
 use tacit_model::{Dataset, Model};
-use tacit_relations::{Engine, Opening, Progress, Refused, RelationSystem, Segment, Statement};
+use tacit_relations::{Engine, Opening, Progress, RelationSystem, Segment, Statement};
 use tacit_sumcheck::SumcheckEngine;
 
 use crate::chunks::verify_chunks;
@@ -174,10 +174,7 @@ fn check_proof(
     bundle: &Bundle,
     progress: &dyn Progress,
 ) -> Result<(), CoreError> {
-    engine.verify(statement, bundle.proof(), progress).map_err(|e| match e {
-        Refused::Engine(e) => CoreError::Engine(e),
-        other => CoreError::DoesNotHold(other.to_string()),
-    })
+    Ok(engine.verify(statement, bundle.proof(), progress)?)
 }
 
 /// Verifies under the accepted setups, best first. A proof that holds only under a refused one is named so.

@@ -466,10 +466,8 @@ impl Builder<'_> {
         group: usize,
     ) -> Result<(), TallyError> {
         let n = population.count(group, |_| true).unwrap_or(population.samples);
-        let (sign, at_least) = match requirement.comparison {
-            Comparison::AtLeast => (1, i128::from(requirement.bound.count_up(n))),
-            Comparison::AtMost => (-1, -i128::from(requirement.bound.count_down(n))),
-        };
+        let sign = if requirement.comparison == Comparison::AtLeast { 1 } else { -1 };
+        let at_least = sign * i128::from(requirement.bound.count(requirement.comparison, n));
         let weights = (0..population.groups() * self.classes)
             .map(|i| if i / self.classes == group { sign } else { 0 })
             .collect();

@@ -82,9 +82,7 @@ impl Signer {
 
 /// Where a verdict lies beside its proof.
 fn verdict_path(proof: &Path) -> PathBuf {
-    let mut name = proof.as_os_str().to_owned();
-    name.push(".verdict.json");
-    name.into()
+    outputs::beside(proof, ".verdict.json")
 }
 
 pub(crate) fn run(args: &Attestation) -> Result<Report, Failure> {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use rand_core::OsRng;
-use tacit_claim::{AccuracyClaim, ClaimKind, DataClaim, EngineId, ProofChunk};
+use tacit_claim::{AccuracyClaim, ClaimKind, DataClaim, ProofChunk};
 use tacit_core::files::{self, Access};
 use tacit_core::merge;
 
@@ -32,10 +32,7 @@ pub(crate) fn run(args: &Merge) -> Result<Report, Failure> {
     else {
         return Err(Failure::new("these are chunks of no claim about a public test set"));
     };
-    let points = match engine {
-        EngineId::Sumcheck => load::points(&args.card, &card)?,
-        EngineId::Halo2 => None,
-    };
+    let points = load::points_for(engine, &args.card, &card)?;
     let mut report = Report::default();
     let labels = args.labels.as_deref().unwrap_or(labels.as_str());
     let test =

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use tacit_claim::{
-    AccuracyClaim, Card, Claim, ClaimKind, DataClaim, EngineId, Inference, InputClaim, OutputClaim,
-    OutputOpening, PredictionsClaim, answer_text,
+    AccuracyClaim, Card, Claim, ClaimKind, DataClaim, Inference, InputClaim, OutputClaim, OutputOpening,
+    PredictionsClaim, answer_text,
 };
 use tacit_competition::Finding;
 use tacit_core::{Expectations, Supplied, verify};
@@ -27,10 +27,7 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     let model = args.model.as_deref().map(load::model).transpose()?;
     let bundle = load::proof(&args.proof)?;
     let claim = bundle.claim();
-    let points = match claim.engine {
-        EngineId::Sumcheck => load::points(&args.card, &card)?,
-        EngineId::Halo2 => None,
-    };
+    let points = load::points_for(claim.engine, &args.card, &card)?;
     let answer = args.answer.as_deref().map(load::output_opening).transpose()?;
     let mut report = Report::default();
     let test = test_set(args, claim, &card, &mut report)?;

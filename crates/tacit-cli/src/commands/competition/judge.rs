@@ -138,10 +138,7 @@ impl EngineJudge {
             verify(&self.folder, bundle, card, supplied, &expected, &Silent).map_err(|e| e.to_string())?;
         // Bounds between two counts prove the better of them.
         let samples = data.samples() as u64;
-        let counted = match comparison {
-            Comparison::AtLeast => bound.count_up(samples),
-            Comparison::AtMost => bound.count_down(samples),
-        };
+        let counted = bound.count(*comparison, samples);
         let value = match ranking.is_counted() {
             true => Fraction::new(counted, samples).map_err(|e| e.to_string())?,
             false => *bound,

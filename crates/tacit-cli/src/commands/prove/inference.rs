@@ -14,6 +14,7 @@ use crate::args::{Hidden, ProveInference, Proving, Revealed};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
+use crate::outputs;
 use crate::profile::Profile;
 use crate::progress::Spinner;
 use crate::report::{Report, plain};
@@ -96,9 +97,7 @@ pub(super) fn run(args: &ProveInference) -> Result<Report, Failure> {
 
 /// Where what opens the answer of a proof lies.
 fn answer_path(proof: &Path) -> PathBuf {
-    let mut name = proof.as_os_str().to_owned();
-    name.push(".answer.secret");
-    name.into()
+    outputs::beside(proof, ".answer.secret")
 }
 
 /// What is said of the record and the answer.

@@ -74,10 +74,7 @@ impl Owned {
         };
         // The engines of a card are listed with sumcheck first.
         let engine = args.engine.or(card.commitments().engines().next()).unwrap_or(EngineId::Sumcheck);
-        let points = match engine {
-            EngineId::Sumcheck => load::points(&card_path, &card)?,
-            EngineId::Halo2 => None,
-        };
+        let points = load::points_for(engine, &card_path, &card)?;
         Ok(Self { model, card, points, opening, engine })
     }
 }

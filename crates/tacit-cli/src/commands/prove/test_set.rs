@@ -18,6 +18,7 @@ use crate::args::{HiddenOfTest, OneChunk, ProveAccuracy, ProvePredictions, Provi
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
+use crate::outputs;
 use crate::predictions;
 use crate::profile::Profile;
 use crate::progress::Spinner;
@@ -98,9 +99,7 @@ const MEMORY: u64 = 4 << 30;
 
 /// Where finished chunks lie beside a proof to come.
 fn work_path(proof: &Path) -> PathBuf {
-    let mut name = proof.as_os_str().to_owned();
-    name.push(".work");
-    name.into()
+    outputs::beside(proof, ".work")
 }
 
 pub(super) fn predictions(args: &ProvePredictions) -> Result<Report, Failure> {
