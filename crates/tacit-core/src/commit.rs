@@ -9,7 +9,6 @@ use tacit_claim::{
     Quantisation, SaltBytes, SumcheckParameters, UnsignedCard, WeightsOpening,
 };
 use tacit_digest::Digest;
-use tacit_halo2::CIRCUIT_VERSION;
 use tacit_model::{ArchitectureDigest, Dataset, Model};
 use tacit_relations::{
     Commitment, EngineError, Opening, Progress, Refused, RelationSystem, Segment, TensorId, lower_hidden_data,
@@ -18,6 +17,7 @@ use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
 
 use crate::error::CoreError;
 use crate::folder::{DataFolder, committer};
+use crate::halo2;
 use crate::prove_test_set::hidden_input;
 use crate::statement::{Seen, lower};
 use crate::weights::{HALO2_VERSION, commit_weights, tensors};
@@ -77,7 +77,7 @@ pub fn commit(
             EngineId::Halo2 => {
                 let bytes: [u8; 32] = commitment.0.as_slice().try_into().map_err(|_| bad_commitment())?;
                 let weights = Digest::from_bytes(&bytes).map_err(|_| bad_commitment())?;
-                let parameters = Halo2Parameters { circuit_version: CIRCUIT_VERSION.into() };
+                let parameters = Halo2Parameters { circuit_version: halo2::circuit_version()? };
                 commitments.halo2 = Some(on_card(HALO2_VERSION, digest, &weights, parameters)?);
             }
             EngineId::Sumcheck => {
@@ -240,7 +240,7 @@ pub(crate) fn commit_tensors(
     let tensors: BTreeMap<TensorId, &[i64]> =
         system.segment(segment).zip(values.iter().map(AsRef::as_ref)).collect();
     let opening = Opening(*salt.expose());
-    public_commitment(committer(engine).commit(system, segment, &tensors, &opening)?)
+    public_commitment(committer(engine)?.commit(system, segment, &tensors, &opening)?)
 }
 
 fn public_commitment(commitment: Commitment) -> Result<tacit_claim::Commitment, CoreError> {

@@ -6,7 +6,6 @@ use tacit_claim::{
     CardError, CardId, ClaimMismatch, Commitment, CommitmentPin, Context, EngineId, HexError,
     OpeningMismatch, PointsError, RecordError, RequirementError,
 };
-use tacit_halo2::Halo2Error;
 use tacit_model::EvaluationError;
 use tacit_relations::{EngineError, LowerError, Refused, TallyError, TraceError};
 
@@ -126,6 +125,9 @@ pub enum CoreError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// An engine that was left out of this build, or whose setups nobody gave.
+    #[error("proofs of the {0} engine are not made or checked here")]
+    EngineNotHere(EngineId),
     /// No setup for the circuit.
     #[error("no setup for circuits of 2^{k} rows is installed")]
     MissingSetup {
@@ -292,6 +294,7 @@ impl CoreError {
                 "use the opening.secret that was written beside the card".to_owned()
             }
             Self::WeightsDiffer => "ask the owner for the model file that the card was made with".to_owned(),
+            Self::EngineNotHere(_) => "use the `tacit` command, which has every engine".to_owned(),
             Self::OtherEngine { engines, .. } => match engines.first() {
                 Some(engine) => format!("use --engine {engine}, or ask the owner for a card made for both"),
                 None => return None,
@@ -386,16 +389,6 @@ impl From<Refused> for CoreError {
         match e {
             Refused::Engine(e) => Self::Engine(e),
             other => Self::DoesNotHold(other.to_string()),
-        }
-    }
-}
-
-impl From<Halo2Error> for CoreError {
-    fn from(e: Halo2Error) -> Self {
-        match e {
-            Halo2Error::MissingSetup { k, .. } => Self::MissingSetup { k },
-            Halo2Error::RefusedSetup { k } => Self::OnlyDevSetup { k },
-            Halo2Error::Engine(e) => Self::Engine(e),
         }
     }
 }

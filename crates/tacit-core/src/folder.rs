@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use tacit_claim::{CardId, CardPoints, EngineId};
-use tacit_halo2::Halo2Engine;
-use tacit_halo2::srs::{SrsPolicy, SrsStore};
 use tacit_relations::Engine;
 use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
 
-use crate::error::hex;
+use crate::error::{CoreError, hex};
 use crate::files::{self, Access};
+use crate::halo2;
 
 /// A folder that the application chooses, with setups in `srs/`, keys in `keys/` and marks of checked cards
 /// in `checked/`. Need not exist yet.
@@ -27,17 +26,6 @@ impl DataFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
-    }
-
-    /// Its setups.
-    #[must_use]
-    pub fn srs(&self) -> SrsStore {
-        SrsStore::open(self.0.join("srs"))
-    }
-
-    /// The halo2 engine with the setups that `policy` accepts.
-    pub(crate) fn halo2(&self, policy: SrsPolicy) -> Halo2Engine {
-        Halo2Engine::open(&self.0, policy)
     }
 
     /// Whether [`DataFolder::mark_checked`] was called with this card and these very points, by this version.
@@ -67,9 +55,9 @@ fn mark(points: &CardPoints) -> String {
 }
 
 /// The engine by that name, for what needs neither setups nor keys: committing.
-pub(crate) fn committer(engine: EngineId) -> Box<dyn Engine> {
+pub(crate) fn committer(engine: EngineId) -> Result<Box<dyn Engine>, CoreError> {
     match engine {
-        EngineId::Halo2 => Box::new(Halo2Engine::open(Path::new(""), SrsPolicy::NoDev)),
-        EngineId::Sumcheck => Box::new(SumcheckEngine),
+        EngineId::Halo2 => halo2::committer(),
+        EngineId::Sumcheck => Ok(Box::new(SumcheckEngine)),
     }
 }

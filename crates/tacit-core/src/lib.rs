@@ -20,7 +20,10 @@ mod commit;
 mod error;
 pub mod files;
 mod folder;
+#[cfg_attr(not(feature = "halo2"), path = "halo2_absent.rs")]
+mod halo2;
 mod measure;
+mod memory;
 mod prove;
 mod prove_test_set;
 mod statement;
@@ -33,6 +36,7 @@ pub use chunks::{ChunkStore, merge};
 pub use commit::{CommitRequest, Committed, commit, commit_dataset, commit_input};
 pub use error::{CoreError, Outcome};
 pub use folder::DataFolder;
+pub use memory::{Memory, NoMemory};
 pub use prove::{ProveInference, Proved, Record, prove_inference};
 pub use prove_test_set::{
     Chunks, ProvedTestSet, Ready, Required, TestData, TestSetProof, prepare_accuracy, prove_accuracy,
@@ -41,5 +45,5 @@ pub use prove_test_set::{
 pub use statement::statement;
 pub use verify::{Expectations, Supplied, Verdict, verify};
 
-pub use tacit_halo2::srs;
+pub use halo2::srs;
 pub use tacit_relations::{Progress, Silent};

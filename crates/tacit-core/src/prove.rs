@@ -5,7 +5,6 @@ use tacit_claim::{
     Bundle, Card, CardPoints, CardWeights, Claim, Context, EngineId, Inference, InputClaim, InputOpening,
     OutputClaim, OutputOpening, SaltBytes, WeightsClaim, WeightsOpening,
 };
-use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
 use tacit_model::Model;
 use tacit_relations::{
     Assignment, Commitment, Engine, Opening, Openings, Progress, Refused, RelationSystem, Segment, Statement,
@@ -16,6 +15,7 @@ use tacit_sumcheck::SumcheckEngine;
 use crate::commit::{commit_segment, fresh_salt};
 use crate::error::CoreError;
 use crate::folder::DataFolder;
+use crate::halo2::{self, srs::SrsOrigin};
 use crate::statement::{Seen, assemble, lower, output_tensor};
 use crate::weights::{certified_weights, commit_weights};
 
@@ -172,9 +172,8 @@ pub(crate) fn proof(
     match engine {
         EngineId::Sumcheck => Ok((checked(&SumcheckEngine)?, None)),
         EngineId::Halo2 => {
-            let engine = folder.halo2(SrsPolicy::AllowDev);
-            let setup = engine.setup(&statement.system)?;
-            Ok((checked(&engine)?, Some(setup)))
+            let (engine, setup) = halo2::prover(folder, statement)?;
+            Ok((checked(engine.as_ref())?, Some(setup)))
         }
     }
 }

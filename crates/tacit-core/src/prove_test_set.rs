@@ -6,7 +6,6 @@ use tacit_claim::{
     Context, DataClaim, DatasetOpening, EngineId, Fraction, Metric, PredictionsClaim, ProofChunk,
     Requirement, SaltBytes, Scope, WeightsClaim, WeightsOpening,
 };
-use tacit_halo2::srs::SrsOrigin;
 use tacit_model::{Dataset, Labels, Model};
 use tacit_relations::{
     Assignment, Commitment, Opening, Openings, Progress, Segment, Tally, Trace, committed_labels, tally,
@@ -17,6 +16,7 @@ use crate::chunks::{ChunkStore, chunk_count};
 use crate::commit::commit_dataset;
 use crate::error::CoreError;
 use crate::folder::DataFolder;
+use crate::halo2::srs::SrsOrigin;
 use crate::measure::miss;
 use crate::prove::{Owned, proof};
 use crate::statement::{Seen, lower};

@@ -4,7 +4,6 @@ use tacit_claim::{
     Bundle, Card, CardId, CardPoints, CardWeights, Claim, ClaimKind, CommitmentPin, Context, EngineId,
     Inference, OutputClaim, OutputOpening, WeightsClaim,
 };
-use tacit_halo2::srs::{SrsOrigin, SrsPolicy};
 use tacit_model::{Dataset, Model};
 use tacit_relations::{Engine, Opening, Progress, RelationSystem, Segment, Statement};
 use tacit_sumcheck::SumcheckEngine;
@@ -12,7 +11,8 @@ use tacit_sumcheck::SumcheckEngine;
 use crate::chunks::verify_chunks;
 use crate::commit::commit_segment;
 use crate::error::CoreError;
-use crate::folder::DataFolder;
+use crate::halo2::{self, srs::SrsOrigin};
+use crate::memory::Memory;
 use crate::statement::{Seen, lower, statement_with};
 use crate::weights::{certified_weights, commit_weights};
 
@@ -57,13 +57,14 @@ pub struct Supplied<'a> {
 }
 
 /// Checks that `bundle` proves its claim about the model of `card`, and that the claim is the expected one.
-/// The card's certificate is checked once and remembered in `folder`.
+/// The card's certificate is checked once and remembered in `memory`; with [`NoMemory`](crate::NoMemory) nothing but the
+/// arguments is looked at: no file, no clock, no thread of its own.
 ///
 /// # Errors
 /// [`CoreError`]; [`CoreError::outcome`] tells a claim that does not hold from an unusable file and from a
 /// refusal.
 pub fn verify(
-    folder: &DataFolder,
+    memory: &impl Memory,
     bundle: &Bundle,
     card: &Card,
     supplied: Supplied<'_>,
@@ -90,7 +91,7 @@ pub fn verify(
     let system = lower(card.architecture(), Seen::NOTHING)?;
     let weights = {
         let _span = tracing::info_span!("card").entered();
-        certified_weights(folder, card, claim.engine, supplied.points, &system, progress)?
+        certified_weights(memory, card, claim.engine, supplied.points, &system, progress)?
     };
     check_public_weights(claim, card, supplied.model, &system, &weights)?;
     if let Some(answer) = &expected.answer {
@@ -111,7 +112,8 @@ pub fn verify(
                     None
                 }
                 EngineId::Halo2 => {
-                    Some(check_under_setups(folder, &statement, bundle, expected.allow_dev_srs, progress)?)
+                    let folder = memory.setups().ok_or(CoreError::EngineNotHere(claim.engine))?;
+                    Some(halo2::verify(folder, &statement, bundle, expected.allow_dev_srs, progress)?)
                 }
             }
         }
@@ -168,53 +170,11 @@ fn check_answer(claim: &Claim, system: &RelationSystem, answer: &OutputOpening) 
 }
 
 /// Verifies with an engine that is ready to.
-fn check_proof(
+pub(crate) fn check_proof(
     engine: &dyn Engine,
     statement: &Statement,
     bundle: &Bundle,
     progress: &dyn Progress,
 ) -> Result<(), CoreError> {
     Ok(engine.verify(statement, bundle.proof(), progress)?)
-}
-
-/// Verifies under the accepted setups, best first. A proof that holds only under a refused one is named so.
-fn check_under_setups(
-    folder: &DataFolder,
-    statement: &Statement,
-    bundle: &Bundle,
-    allow_dev: bool,
-    progress: &dyn Progress,
-) -> Result<SrsOrigin, CoreError> {
-    let engine = folder.halo2(SrsPolicy::NoDev);
-    let under = |policy: SrsPolicy| -> Result<SrsOrigin, CoreError> {
-        let engine = engine.with_policy(policy);
-        let origin = engine.setup(&statement.system)?;
-        check_proof(&engine, statement, bundle, progress)?;
-        Ok(origin)
-    };
-    let dev = || {
-        let listing = folder.srs().info().ok()?;
-        let entry = listing.entries.into_iter().find(|e| e.origin.is_unsafe_dev())?;
-        under(SrsPolicy::Exactly(entry.fingerprint)).ok()
-    };
-    match under(SrsPolicy::NoDev) {
-        Ok(origin) => Ok(origin),
-        Err(CoreError::OnlyDevSetup { .. } | CoreError::MissingSetup { .. }) if allow_dev => {
-            under(SrsPolicy::AllowDev).map_err(|e| match e {
-                CoreError::DoesNotHold(reason) => CoreError::DoesNotHold(elsewhere(reason)),
-                other => other,
-            })
-        }
-        Err(CoreError::DoesNotHold(reason)) => match dev() {
-            Some(origin) if allow_dev => Ok(origin),
-            Some(_) => Err(CoreError::DevSetup),
-            None => Err(CoreError::DoesNotHold(elsewhere(reason))),
-        },
-        Err(e) => Err(e),
-    }
-}
-
-/// A proof made under a setup that the verifier does not have looks like any other that does not hold.
-fn elsewhere(reason: String) -> String {
-    format!("{reason}, or it was made under a setup that is not installed here")
 }

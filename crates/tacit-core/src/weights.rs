@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use tacit_claim::{Card, CardPoints, CommittedModel, EngineId, ModelId};
 use tacit_digest::Digest;
-use tacit_halo2::CIRCUIT_VERSION;
 use tacit_model::Model;
 use tacit_relations::{Commitment, Opening, Progress, Refused, RelationSystem, Segment, TensorId};
 use tacit_sumcheck::{PROTOCOL_VERSION, SumcheckEngine};
 
 use crate::error::CoreError;
-use crate::folder::{DataFolder, committer};
+use crate::folder::committer;
+use crate::halo2;
+use crate::memory::Memory;
 
 /// Version of the halo2 engine's commitments on cards.
 pub(crate) const HALO2_VERSION: u32 = 1;
@@ -33,7 +34,7 @@ fn named(card: &Card, engine: EngineId) -> Result<CommittedModel<'_>, CoreError>
         EngineId::Halo2 => {
             check_version(HALO2_VERSION, committed.version)?;
             let circuit = card.commitments().halo2.as_ref().map(|c| c.parameters.circuit_version);
-            check_version(CIRCUIT_VERSION.into(), circuit.unwrap_or_default())?;
+            check_version(halo2::circuit_version()?, circuit.unwrap_or_default())?;
         }
         EngineId::Sumcheck => check_version(PROTOCOL_VERSION, committed.version)?,
     }
@@ -98,7 +99,7 @@ pub(crate) fn weights_commitment(
 /// The same, certificate included: checked now, or remembered from an earlier check of the same card and
 /// points. `system` is any system with the card's weights.
 pub(crate) fn certified_weights(
-    folder: &DataFolder,
+    memory: &impl Memory,
     card: &Card,
     engine: EngineId,
     points: Option<&CardPoints>,
@@ -111,7 +112,7 @@ pub(crate) fn certified_weights(
         EngineId::Sumcheck => points_of(card, points)?,
     };
     let commitment = Commitment(points.points().to_vec());
-    if !folder.is_checked(card.id(), points) {
+    if !memory.is_checked(card.id(), points) {
         check_points(card, &named, &commitment)?;
         progress.stage("checking the card's certificate (once per card)");
         let binding = card.certificate_binding();
@@ -127,7 +128,7 @@ pub(crate) fn certified_weights(
                 }
                 other => CoreError::Certificate(card.id(), other.to_string()),
             })?;
-        folder.mark_checked(card.id(), points);
+        memory.mark_checked(card.id(), points);
     }
     Ok(commitment)
 }
@@ -145,5 +146,5 @@ pub(crate) fn commit_weights(
     model: &Model,
     opening: &Opening,
 ) -> Result<Commitment, CoreError> {
-    Ok(committer(engine).commit(system, Segment::Weights, &tensors(system, model), opening)?)
+    Ok(committer(engine)?.commit(system, Segment::Weights, &tensors(system, model), opening)?)
 }
