@@ -41,6 +41,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tacit-onnx", &["tacit-model"]),
     ("tacit-data", &["tacit-model"]),
     ("tacit-competition", &["tacit-model", "tacit-claim", "tacit-data", "tacit-core"]),
+    ("tacit-exchange", &["tacit-model", "tacit-claim", "tacit-core"]),
+    ("tacit-server", &["tacit-claim", "tacit-exchange"]),
+    ("tacit-client", &["tacit-model", "tacit-claim", "tacit-core", "tacit-exchange"]),
 ];
 
 #[test]

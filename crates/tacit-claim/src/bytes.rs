@@ -30,7 +30,8 @@ pub enum HexError {
 }
 
 /// Decodes exactly `N` bytes, in either case.
-pub(crate) fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
+#[doc(hidden)]
+pub fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
     if text.len() != 2 * N {
         return Err(HexError::Length { expected: 2 * N, actual: text.chars().count() });
     }
@@ -40,10 +41,11 @@ pub(crate) fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], HexError
 }
 
 /// Serde for `[u8; 32]`: 64 hexadecimal digits where people read, 32 plain bytes where they do not.
-pub(crate) mod hex32 {
+#[doc(hidden)]
+pub mod hex32 {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
             serializer.serialize_str(&hex::encode(bytes))
         } else {
@@ -51,7 +53,7 @@ pub(crate) mod hex32 {
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
         if deserializer.is_human_readable() {
             deserializer.deserialize_str(HexVisitor::<32>)
         } else {
@@ -159,22 +161,25 @@ macro_rules! hex_conversions {
     };
 }
 
+/// A tuple struct over 32 bytes: hexadecimal in text and JSON, plain bytes in binary formats.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! bytes32 {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(#[serde(with = "hex32")] pub [u8; 32]);
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, $crate::serde::Serialize, $crate::serde::Deserialize)]
+        #[serde(transparent, crate = "::tacit_claim::serde")]
+        pub struct $name(#[serde(with = "::tacit_claim::hex32")] pub [u8; 32]);
 
         impl $name {
             /// The first eight bytes in hexadecimal and an ellipsis, for sentences.
             #[must_use]
             pub fn short(&self) -> String {
-                short_hex(&self.0)
+                $crate::short_hex(&self.0)
             }
         }
 
-        $crate::hex_conversions!($name, HexError, decode_hex);
+        $crate::hex_conversions!($name, $crate::HexError, $crate::decode_hex);
     };
 }
 
@@ -210,7 +215,8 @@ bytes32! {
 }
 
 /// At most the first eight bytes in hexadecimal, with an ellipsis where more follow.
-pub(crate) fn short_hex(bytes: &[u8]) -> String {
+#[doc(hidden)]
+pub fn short_hex(bytes: &[u8]) -> String {
     match bytes.get(..8) {
         Some(head) if bytes.len() > 8 => format!("{}…", hex::encode(head)),
         _ => hex::encode(bytes),

@@ -138,7 +138,7 @@ fn certificate_binding(mut card: Value) -> [u8; 32] {
     if let Some(parameters) = card.pointer_mut("/commitments/sumcheck/parameters") {
         *parameters = Value::Object(serde_json::Map::new());
     }
-    domain_hash(CERTIFICATE_DOMAIN, &canonical_json(&card))
+    domain_hash(CERTIFICATE_DOMAIN, &[&canonical_json(&card)])
 }
 
 /// A card that was checked: canonical, complete, consistent, signed by its owner.

@@ -181,7 +181,7 @@ impl Claim {
     /// What an engine's transcript absorbs before its first challenge: SHA-256 of a domain and the encoding.
     #[must_use]
     pub fn digest(&self) -> ClaimDigest {
-        ClaimDigest(domain_hash("tacit/claim/1", &self.to_bytes()))
+        ClaimDigest(domain_hash("tacit/claim/1", &[&self.to_bytes()]))
     }
 
     /// The commitment to the record or the test set, where it is hidden.

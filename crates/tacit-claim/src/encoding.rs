@@ -11,10 +11,12 @@ pub(crate) const MAX_VALUES: usize = 1 << 20;
 /// RFC 8785 writes numbers as doubles do: integers up to here are exact.
 const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
 
-/// SHA-256 of a domain and of bytes, each preceded by its length (8 bytes, little-endian).
-pub(crate) fn domain_hash(domain: &str, bytes: &[u8]) -> [u8; 32] {
+/// SHA-256 of a domain and of parts, each behind its length (8 bytes, little-endian), so that they cannot run
+/// together.
+#[must_use]
+pub fn domain_hash(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [domain.as_bytes(), bytes] {
+    for part in std::iter::once(domain.as_bytes()).chain(parts.iter().copied()) {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
@@ -36,12 +38,14 @@ pub enum EncodingError {
 }
 
 /// The canonical bytes of a value without secrets.
-pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
+#[must_use]
+pub fn encode(value: &impl Serialize) -> Vec<u8> {
     postcard::to_stdvec(value).expect("the public types hold no float and no sequence of unknown length")
 }
 
 /// The canonical bytes of a secret, of at most `capacity` bytes; no copy is left behind on the heap.
-pub(crate) fn encode_secret(value: &impl Serialize, capacity: usize) -> Option<Zeroizing<Vec<u8>>> {
+#[must_use]
+pub fn encode_secret(value: &impl Serialize, capacity: usize) -> Option<Zeroizing<Vec<u8>>> {
     let mut buffer = Zeroizing::new(vec![0; capacity]);
     let written = postcard::to_slice(value, &mut buffer).ok()?.len();
     buffer.truncate(written);
@@ -49,7 +53,10 @@ pub(crate) fn encode_secret(value: &impl Serialize, capacity: usize) -> Option<Z
 }
 
 /// Decodes, re-encodes, compares.
-pub(crate) fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, EncodingError> {
+///
+/// # Errors
+/// [`EncodingError`].
+pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, EncodingError> {
     let (value, rest) =
         postcard::take_from_bytes::<T>(bytes).map_err(|e| EncodingError::Malformed(e.to_string()))?;
     if !rest.is_empty() {
@@ -136,6 +143,8 @@ mod tests {
 
     #[test]
     fn domains_do_not_run_together() {
-        assert_ne!(domain_hash("ab", b"c"), domain_hash("a", b"bc"));
+        assert_ne!(domain_hash("ab", &[b"c"]), domain_hash("a", &[b"bc"]));
+        assert_ne!(domain_hash("d", &[b"ab", b"c"]), domain_hash("d", &[b"a", b"bc"]));
+        assert_ne!(domain_hash("d", &[b""]), domain_hash("d", &[]));
     }
 }

@@ -11,6 +11,8 @@
 //! Commitments, model ids and salts are opaque bytes here; engines give them their meaning. Every format has one
 //! encoding per value, a version, a size limit, and a reader that refuses everything else with a typed error.
 
+extern crate self as tacit_claim;
+
 mod bundle;
 mod bytes;
 mod card;
@@ -18,7 +20,7 @@ mod check;
 mod chunk;
 mod claim;
 mod commitments;
-mod encoding;
+pub mod encoding;
 mod engine;
 mod interval;
 mod number;
@@ -27,8 +29,10 @@ mod owner;
 mod points;
 mod requirement;
 mod salt;
+pub mod secret_file;
 mod sentence;
 mod sniff;
+pub mod strict_json;
 mod test_set;
 pub mod testing;
 mod text;
@@ -37,6 +41,8 @@ pub use bundle::{Bundle, BundleError};
 pub use bytes::{
     CardId, CertificateDigest, ClaimDigest, Commitment, CommitmentPin, HexError, ModelId, SchemaDigest,
 };
+#[doc(hidden)]
+pub use bytes::{decode_hex, hex32, short_hex};
 pub use card::{Accuracy, Card, CardError, OutOfRange, Policy, Quantisation, UnsignedCard};
 pub use check::{ClaimMismatch, OpeningMismatch, RecordError};
 pub use chunk::{ChunkError, ProofChunk};
@@ -50,7 +56,7 @@ pub use encoding::EncodingError;
 pub use engine::{EngineId, UnknownEngine};
 pub use interval::clopper_pearson;
 pub use opening::{
-    CommittedInput, DatasetOpening, InputOpening, OpeningError, OutputOpening, WeightsOpening, schema_digest,
+    CommittedInput, DatasetOpening, InputOpening, OutputOpening, WeightsOpening, schema_digest,
 };
 pub use owner::{
     BadSignature, Fingerprint, FingerprintError, ForeignFormat, NotOfFormat, OwnerKey, OwnerKeyError,
@@ -59,7 +65,10 @@ pub use owner::{
 pub use points::{CardPoints, PointsError};
 pub use requirement::{Comparison, Fraction, Metric, Requirement, RequirementError, Scope};
 pub use salt::SaltBytes;
+pub use secret_file::OpeningError;
 pub use sentence::{answer_text, output_text, percent, probabilities};
+#[doc(hidden)]
+pub use serde;
 pub use sniff::{FileKind, sniff};
 pub use test_set::{AccuracyClaim, AnswersClaim, DataClaim, PredictionsClaim};
 pub use text::{CardName, ColumnName, Context, TextError};

@@ -1,28 +1,23 @@
 //! Secret files: `opening.secret`, which opens a card's commitments, `input.secret`, which opens a record's,
 //! `data.secret`, which opens a test set's, and `PROOF.answer.secret`, which opens that of an answer.
 //!
-//! All are: magic (8 bytes), version (2, little-endian), SHA-256 of the body (32), body in canonical
-//! postcard.
+//! All have the frame of [`crate::secret_file`].
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tacit_model::{ArchitectureDigest, DatasetDigest, ModelDigest, Schema};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::bytes::{
     CardId, ClaimDigest, Commitment, SchemaDigest, architecture_digest, dataset_digest, model_digest,
 };
-use crate::encoding::{
-    EncodingError, MAX_VALUES, bounded_values, decode, domain_hash, encode, encode_secret,
-};
+use crate::encoding::{MAX_VALUES, bounded_values, domain_hash, encode};
 use crate::engine::EngineId;
 use crate::salt::SaltBytes;
+use crate::secret_file::{HEADER, OpeningError, SecretFile};
 
-const HEADER: usize = 8 + 2 + 32;
 /// A varint of 64 bits takes at most this many bytes.
 const VARINT: usize = 10;
 
@@ -231,104 +226,15 @@ impl OutputOpening {
 /// SHA-256 of a schema's canonical bytes: equal for every model that takes the same records.
 #[must_use]
 pub fn schema_digest(schema: &Schema) -> SchemaDigest {
-    SchemaDigest(domain_hash("tacit/schema/1", &encode(schema)))
-}
-
-/// The frame of a secret file.
-struct SecretFile {
-    name: &'static str,
-    magic: [u8; 8],
-    version: u16,
-    /// Longest file that is read, in bytes.
-    max: usize,
-}
-
-impl SecretFile {
-    /// `capacity` bounds the body, so that no copy of it is left behind by a growing buffer.
-    fn write(&self, value: &impl Serialize, capacity: usize) -> Zeroizing<Vec<u8>> {
-        let body = encode_secret(value, capacity).expect("the callers' capacities bound every field");
-        let mut out = Zeroizing::new(Vec::with_capacity(HEADER + body.len()));
-        out.extend_from_slice(&self.magic);
-        out.extend_from_slice(&self.version.to_le_bytes());
-        out.extend_from_slice(&Sha256::digest(&*body));
-        out.extend_from_slice(&body);
-        out
-    }
-
-    fn read<T: Serialize + DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, OpeningError> {
-        use OpeningError as E;
-        let file = self.name;
-        if bytes.len() > self.max {
-            return Err(E::TooLarge { file, max: self.max, actual: bytes.len() });
-        }
-        let rest = bytes.strip_prefix(&self.magic).ok_or(E::Magic { file })?;
-        let (version, rest) = rest.split_first_chunk().ok_or(E::Truncated { file })?;
-        let actual = u16::from_le_bytes(*version);
-        if actual != self.version {
-            return Err(E::Version { file, expected: self.version, actual });
-        }
-        let (checksum, body) = rest.split_first_chunk::<32>().ok_or(E::Truncated { file })?;
-        if Sha256::digest(body).as_slice() != checksum {
-            return Err(E::Checksum { file });
-        }
-        decode(body).map_err(|source| E::Body { file, source })
-    }
-}
-
-/// Why a secret file is refused. `file` is `opening`, `input opening`, `test set opening` or `answer opening`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OpeningError {
-    /// Another format.
-    #[error("not a Tacit {file} file")]
-    Magic {
-        /// Kind of file wanted.
-        file: &'static str,
-    },
-    /// Cut short.
-    #[error("the {file} file is cut short")]
-    Truncated {
-        /// Kind of file wanted.
-        file: &'static str,
-    },
-    /// Larger than any such file.
-    #[error("the {file} file has {actual} bytes; at most {max} are read")]
-    TooLarge {
-        /// Kind of file wanted.
-        file: &'static str,
-        /// Bytes read at most.
-        max: usize,
-        /// Bytes given.
-        actual: usize,
-    },
-    /// Another version.
-    #[error("{file} file version {actual} is not supported (this build reads version {expected})")]
-    Version {
-        /// Kind of file wanted.
-        file: &'static str,
-        /// Version that is read.
-        expected: u16,
-        /// Version of the file.
-        actual: u16,
-    },
-    /// Damaged.
-    #[error("the {file} file is damaged: its checksum does not match")]
-    Checksum {
-        /// Kind of file wanted.
-        file: &'static str,
-    },
-    /// The body is not the one encoding of such a secret.
-    #[error("the {file} file {source}")]
-    Body {
-        /// Kind of file wanted.
-        file: &'static str,
-        /// What is wrong with it.
-        source: EncodingError,
-    },
+    SchemaDigest(domain_hash("tacit/schema/1", &[&encode(schema)]))
 }
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+    use crate::encoding::EncodingError;
 
     fn weights() -> WeightsOpening {
         WeightsOpening {

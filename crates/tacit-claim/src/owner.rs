@@ -139,7 +139,7 @@ impl OwnerPublicKey {
     /// What people pin.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(domain_hash("tacit/owner/1", self.0.as_bytes()))
+        Fingerprint(domain_hash("tacit/owner/1", &[self.0.as_bytes()]))
     }
 
     /// Checks a signature over `message` in `domain`.

@@ -6,8 +6,8 @@ use tacit_claim::{Card, ColumnName, Context, OwnerKey, OwnerPublicKey, OwnerSign
 use tacit_model::Schema;
 
 use crate::ids::{CompetitionId, SealedTestSet};
-use crate::json::{self, FormatError};
 use crate::text::{CompetitionName, MetricText, Origin};
+use tacit_claim::strict_json::{self as json, FormatError};
 
 /// Longest file that is read, in bytes.
 pub(crate) const MAX_COMPETITION: usize = 32 << 20;

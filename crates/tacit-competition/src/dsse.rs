@@ -6,8 +6,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use serde::{Deserialize, Serialize};
 use tacit_claim::{ForeignFormat, OwnerKey, OwnerPublicKey, OwnerSignature};
 
-use crate::json;
 use crate::text::shown;
+use tacit_claim::strict_json as json;
 
 /// Longest envelope that is read, in bytes.
 pub(crate) const MAX_ENVELOPE: usize = 4 << 20;

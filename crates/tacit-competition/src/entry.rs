@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use tacit_claim::{CardId, OwnerKey, OwnerPublicKey, OwnerSignature, SaltBytes};
 
 use crate::ids::{CompetitionId, FileDigest, SealedTestSet, TestSetDigest};
-use crate::json::{self, FormatError, format_tag};
 use crate::seal::Seal;
 use crate::text::DisplayName;
+use tacit_claim::format_tag;
+use tacit_claim::strict_json::{self as json, FormatError};
 
 /// Longest entry or request that is read, in bytes.
 pub(crate) const MAX_ENTRY: usize = 16 << 10;

@@ -8,9 +8,9 @@ use tacit_core::{CoreError, Outcome};
 use crate::competition::TermsError;
 use crate::head::HeadError;
 use crate::ids::{CompetitionId, TestSetDigest};
-use crate::json::FormatError;
 use crate::receipt::ReceiptError;
 use crate::text::shown;
+use tacit_claim::strict_json::FormatError;
 
 /// Why an operation on a competition's folder failed as a whole.
 #[derive(Debug, thiserror::Error)]

@@ -1,18 +1,7 @@
-//! 32 bytes with a meaning, as 64 hexadecimal digits in text and JSON; SHA-256 over parts that cannot run
-//! together.
+//! 32 bytes with a meaning, as 64 hexadecimal digits in text and JSON.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-
-/// SHA-256 of a domain and of parts, each behind its length (8 bytes, little-endian).
-pub(crate) fn domain_hash(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in std::iter::once(domain.as_bytes()).chain(parts.iter().copied()) {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
-}
 
 /// The text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,11 +91,5 @@ mod tests {
         for bad in ["", "ab", &"AB".repeat(32), &"ab".repeat(33), &"é".repeat(32), &"zz".repeat(32)] {
             assert_eq!(bad.parse::<CompetitionId>(), Err(NotHex), "{bad}");
         }
-    }
-
-    #[test]
-    fn parts_do_not_run_together() {
-        assert_ne!(domain_hash("d", &[b"ab", b"c"]), domain_hash("d", &[b"a", b"bc"]));
-        assert_ne!(domain_hash("d", &[b""]), domain_hash("d", &[]));
     }
 }

@@ -6,8 +6,9 @@ use crate::competition::Competition;
 use crate::entry::{Entry, Event, MAX_ENTRIES, MAX_ENTRY, Registration};
 use crate::head::{Head, HeadError, MAX_NOTE};
 use crate::ids::TreeHash;
-use crate::json::{self, FormatError, format_tag};
 use crate::tree::{BadTreeProof, Tree};
+use tacit_claim::format_tag;
+use tacit_claim::strict_json::{self as json, FormatError};
 
 /// Hashes of the longest proof in a tree of [`MAX_ENTRIES`] leaves.
 const MAX_PROOF: usize = MAX_ENTRIES.ilog2() as usize + 1;

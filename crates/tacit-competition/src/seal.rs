@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tacit_claim::SaltBytes;
 
-use crate::ids::{SealedTestSet, TestSetDigest, domain_hash};
-use crate::json::{self, FormatError};
+use tacit_claim::encoding::domain_hash;
+
+use crate::ids::{SealedTestSet, TestSetDigest};
+use tacit_claim::strict_json::{self as json, FormatError};
 
 const DOMAIN: &str = "tacit/competition/sealed-test-set/1";
 /// No such file is longer.

@@ -9,8 +9,9 @@ use tacit_claim::{CardId, ClaimDigest, Context, EngineId, Fingerprint, OwnerKey,
 
 use crate::dsse::{self, Envelope, EnvelopeError};
 use crate::ids::{FileDigest, TestSetDigest};
-use crate::json::{self, format_tag};
 use crate::text::shown;
+use tacit_claim::format_tag;
+use tacit_claim::strict_json as json;
 
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 

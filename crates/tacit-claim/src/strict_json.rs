@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::text::shown;
+use crate::text::printable;
 
 /// Why bytes are not a file of a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,16 +41,18 @@ pub enum FormatError {
 }
 
 fn json_error(error: &serde_json::Error) -> FormatError {
-    FormatError::Json(shown(&error.to_string()))
+    FormatError::Json(printable(&error.to_string()))
 }
 
 /// The canonical bytes of a value whose integers are all below 2^53.
-pub(crate) fn write(value: &impl Serialize) -> Vec<u8> {
+#[must_use]
+pub fn write(value: &impl Serialize) -> Vec<u8> {
     serde_json_canonicalizer::to_vec(value).expect("string keys and small integers alone")
 }
 
 /// The canonical bytes without the field `signature`: what is signed.
-pub(crate) fn unsigned(value: &impl Serialize) -> Vec<u8> {
+#[must_use]
+pub fn unsigned(value: &impl Serialize) -> Vec<u8> {
     let mut value = serde_json::to_value(value).expect("string keys and small integers alone");
     if let Value::Object(fields) = &mut value {
         fields.remove("signature");
@@ -59,7 +61,10 @@ pub(crate) fn unsigned(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Reads a file whose top level is an object with the field `format`.
-pub(crate) fn read<T: Serialize + DeserializeOwned>(
+///
+/// # Errors
+/// [`FormatError`], except the two about signatures.
+pub fn read<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
     max: usize,
     format: &'static str,
@@ -73,7 +78,7 @@ pub(crate) fn read<T: Serialize + DeserializeOwned>(
     }
     let probe: Probe = serde_json::from_slice(bytes).map_err(|e| json_error(&e))?;
     if probe.format.as_deref() != Some(format) {
-        return Err(FormatError::Format { expected: format, actual: probe.format.map(|f| shown(&f)) });
+        return Err(FormatError::Format { expected: format, actual: probe.format.map(|f| printable(&f)) });
     }
     let value: T = serde_json::from_slice(bytes).map_err(|e| json_error(&e))?;
     // A number that RFC 8785 cannot write exactly comes out as another, or not at all.
@@ -84,27 +89,33 @@ pub(crate) fn read<T: Serialize + DeserializeOwned>(
 }
 
 /// A type whose one value is written as the name of a format: a file inside a file is held to its format too.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! format_tag {
     ($name:ident, $format:expr) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) struct $name;
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl $crate::serde::Serialize for $name {
+            fn serialize<S: $crate::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
                 serializer.serialize_str($format)
             }
         }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let found = String::deserialize(deserializer)?;
+        impl<'de> $crate::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                let found = <String as $crate::serde::Deserialize>::deserialize(deserializer)?;
                 if found == $format {
                     Ok(Self)
                 } else {
-                    Err(serde::de::Error::custom("another format than this build reads"))
+                    Err($crate::serde::de::Error::custom("another format than this build reads"))
                 }
             }
         }
     };
 }
-pub(crate) use format_tag;
