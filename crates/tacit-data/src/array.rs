@@ -1,4 +1,4 @@
-//! NumPy arrays: `.npy`, and `.npz` archives of them.
+//! NumPy arrays.
 //!
 //! The header is a fixed form of Python dictionary, parsed here without recursion. Sizes follow from the header,
 //! are checked against the caps before anything is read, and memory grows only with bytes that really arrive.
@@ -56,43 +56,14 @@ enum Kind {
     Bytes,
 }
 
-/// Samples, labels and the names of the other arrays of an `.npz` archive.
-pub(crate) fn from_npz(
-    bytes: &[u8],
-    label: Option<&str>,
-) -> Result<(Array, Option<Array>, Vec<String>), Problem> {
-    const SAMPLES: &str = "X";
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| malformed_npz(&e))?;
-    let mut names = Vec::new();
-    for name in archive.file_names() {
-        let name = name.map_err(|e| malformed_npz(&e))?;
-        names.push(name.strip_suffix(".npy").unwrap_or(&name).to_owned());
-    }
-    let mut read = |name: &str| {
-        let Some(index) = names.iter().position(|n| n == name) else {
-            return Err(Problem::NotThere { what: "array", name: name.to_owned(), present: names.clone() });
-        };
-        let mut entry = archive.by_index(index).map_err(|e| malformed_npz(&e))?;
-        Array::read(&mut entry).map_err(|problem| match problem {
-            Problem::Malformed { message, .. } => {
-                Problem::Malformed { format: ".npz", message: format!("array `{name}`: {message}") }
-            }
-            other => other,
-        })
-    };
-    let samples = read(SAMPLES)?.into_samples();
-    let labels = label.map(&mut read).transpose()?;
-    let others = names.into_iter().filter(|n| n != SAMPLES && Some(n.as_str()) != label).collect();
-    Ok((samples, labels, others))
-}
-
 impl Array {
     /// Reads an `.npy` file.
     pub(crate) fn from_npy(bytes: &[u8]) -> Result<Self, Problem> {
         Ok(Self::read(&mut Cursor::new(bytes))?.into_samples())
     }
 
-    fn read(reader: &mut dyn Read) -> Result<Self, Problem> {
+    /// Reads the bytes of an `.npy` file or of an entry of an archive, to their end.
+    pub(crate) fn read(reader: &mut dyn Read) -> Result<Self, Problem> {
         let header = Header::read(reader)?;
         let Header { dtype, fortran, shape } = header;
         let too_many = || Problem::TooBig { limit: MAX_ELEMENTS as u64, unit: "values" };
@@ -266,7 +237,8 @@ struct Header {
 }
 
 impl Header {
-    fn read(reader: &mut dyn Read) -> Result<Self, Problem> {
+    /// Reads the bytes of an `.npy` file or of an entry of an archive, to their end.
+    pub(crate) fn read(reader: &mut dyn Read) -> Result<Self, Problem> {
         let mut take = |n: usize| {
             let mut bytes = vec![0; n];
             reader.read_exact(&mut bytes).map_err(|_| malformed("it ends within its header")).map(|()| bytes)
@@ -377,10 +349,6 @@ impl<'a> Dictionary<'a> {
 
 fn malformed(message: impl Into<String>) -> Problem {
     Problem::Malformed { format: ".npy", message: message.into() }
-}
-
-fn malformed_npz(error: &zip::result::ZipError) -> Problem {
-    Problem::Malformed { format: ".npz", message: error.to_string() }
 }
 
 #[cfg(test)]

@@ -68,6 +68,9 @@ pub enum Problem {
         /// Line, counted from 1.
         line: u64,
     },
+    /// A format that this build leaves out.
+    #[error("{0} files are not read here; use CSV, JSON or .npy")]
+    NotRead(&'static str),
     /// Not well-formed in its format.
     #[error("not a well-formed {format} file: {message}")]
     Malformed {

@@ -11,6 +11,8 @@
 //! Where a file matches features by name (CSV, JSON objects) the order of columns does not matter and extra columns
 //! are listed as ignored; where it cannot (arrays), features are matched by position.
 //!
+//! Without the feature `npz` (on by default) the library reads no archives and links no decompressor.
+//!
 //! Files are hostile: no reader panics, none allocates by a length it has not checked, and every bad cell is an error
 //! that names the column, the row (data rows count from 0) and the allowed range.
 //!
@@ -38,6 +40,8 @@ mod dataset;
 mod error;
 mod infer;
 mod json;
+#[cfg(feature = "npz")]
+mod npz;
 mod number;
 mod records;
 mod schema_file;

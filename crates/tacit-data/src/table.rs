@@ -102,8 +102,10 @@ impl Table {
     }
 
     fn parse(bytes: &[u8], format: Format, file: &str, label: Option<&str>) -> Result<Self, Problem> {
-        let mut other_arrays = Vec::new();
-        let mut label_array = None;
+        #[cfg(feature = "npz")]
+        let (mut other_arrays, mut label_array) = (Vec::new(), None);
+        #[cfg(not(feature = "npz"))]
+        let (other_arrays, label_array) = (Vec::new(), None);
         let body = match format {
             Format::Csv => Body::Csv(CsvTable::parse(strip_bom(bytes))?),
             Format::Json => match JsonTable::parse(strip_bom(bytes))? {
@@ -111,8 +113,11 @@ impl Table {
                 JsonTable::Arrays(arrays) => Body::Arrays(arrays),
             },
             Format::Npy => Body::Array(Array::from_npy(bytes)?),
+            #[cfg(not(feature = "npz"))]
+            Format::Npz => return Err(Problem::NotRead(".npz")),
+            #[cfg(feature = "npz")]
             Format::Npz => {
-                let (samples, labels, others) = crate::array::from_npz(bytes, label)?;
+                let (samples, labels, others) = crate::npz::from_npz(bytes, label)?;
                 label_array = labels;
                 other_arrays = others;
                 Body::Array(samples)
