@@ -95,6 +95,12 @@ impl Bundle {
         Self::new(Claim::from_bytes(claim)?, proof.to_vec())
     }
 
+    /// Whether bytes that are no proof file look like one whose first bytes were altered, rather than like another file.
+    #[must_use]
+    pub fn resembles(bytes: &[u8]) -> bool {
+        bytes.iter().zip(Self::MAGIC).filter(|(a, b)| *a == b).count() >= 6
+    }
+
     /// What the file holds, for people and scripts: the claim, its digest, length and SHA-256 of the engine's proof and
     /// of the file.
     #[must_use]
@@ -152,4 +158,19 @@ pub enum BundleError {
     /// The claim inside is unusable.
     #[error("the proof file's claim: {0}")]
     Claim(#[from] ClaimError),
+}
+
+impl BundleError {
+    /// The version that this build reads, where the file is of a later one.
+    #[must_use]
+    pub const fn newer_than(&self) -> Option<u16> {
+        match self {
+            Self::Version { expected, actual } | Self::Claim(ClaimError::Version { expected, actual })
+                if *actual > *expected =>
+            {
+                Some(*expected)
+            }
+            _ => None,
+        }
+    }
 }

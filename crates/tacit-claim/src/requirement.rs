@@ -361,6 +361,16 @@ impl Requirement {
         Self { metric: Metric::Accuracy, scope: Scope::Overall, comparison: Comparison::AtLeast, bound }
     }
 
+    /// The columns by which requirements tell groups apart, each once.
+    #[must_use]
+    pub fn groupings(requirements: &[Self]) -> Vec<&str> {
+        let mut columns: Vec<&str> =
+            requirements.iter().filter_map(|r| Some(r.scope.column()?.as_str())).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
     /// Reads requirements as people write them:
     ///
     /// ```text

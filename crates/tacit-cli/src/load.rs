@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use tacit_claim::{
-    Bundle, BundleError, Card, CardPoints, ClaimError, DatasetOpening, EngineId, FileKind, InputOpening,
-    OutputOpening, OwnerKey, ProofChunk, WeightsOpening, sniff,
+    Bundle, Card, CardPoints, DatasetOpening, EngineId, FileKind, InputOpening, OutputOpening, OwnerKey,
+    ProofChunk, WeightsOpening, sniff,
 };
 use tacit_competition::{Receipt, Seal};
 use tacit_core::files;
@@ -123,19 +123,12 @@ pub(crate) fn output_opening(path: &Path) -> Result<OutputOpening, Failure> {
 pub(crate) fn proof(path: &Path) -> Result<Bundle, Failure> {
     let bytes = bytes(path, FileKind::Proof)?;
     Bundle::from_bytes(&bytes).map_err(|e| {
-        let newer = match &e {
-            BundleError::Version { expected, actual }
-            | BundleError::Claim(ClaimError::Version { expected, actual }) => {
-                (actual > expected).then_some(*expected)
-            }
-            _ => None,
-        };
+        let newer = e.newer_than();
         let failure = unusable(path, e);
         if let Some(read) = newer {
             return failure.advise(format!("update tacit, or ask for a proof of version {read}"));
         }
-        let alike = bytes.iter().zip(b"TACITPRF").filter(|(a, b)| a == b).count();
-        if alike >= 6 {
+        if Bundle::resembles(&bytes) {
             failure.code(DOES_NOT_HOLD).advise("ask the prover for the proof again")
         } else {
             failure.advise("check the order of the arguments and the names of the files")

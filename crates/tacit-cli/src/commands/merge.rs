@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use rand_core::OsRng;
-use tacit_claim::{AccuracyClaim, ClaimKind, DataClaim, ProofChunk};
+use tacit_claim::{AccuracyClaim, ClaimKind, DataClaim, ProofChunk, Requirement};
 use tacit_core::files::{self, Access};
 use tacit_core::merge;
 
 use crate::args::Merge;
-use crate::commands::prove::{groupings, tell_test_set};
+use crate::commands::prove::tell_test_set;
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;
@@ -35,8 +35,13 @@ pub(crate) fn run(args: &Merge) -> Result<Report, Failure> {
     let points = load::points_for(engine, &args.card, &card)?;
     let mut report = Report::default();
     let labels = args.labels.as_deref().unwrap_or(labels.as_str());
-    let test =
-        load::test_set(&args.data, card.schema(), Some(labels), &groupings(requirements), &mut report)?;
+    let test = load::test_set(
+        &args.data,
+        card.schema(),
+        Some(labels),
+        &Requirement::groupings(requirements),
+        &mut report,
+    )?;
     let folder = data_folder()?;
     let spinner = Spinner::new("merging");
     let start = Instant::now();

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tacit_claim::{
     AccuracyClaim, Card, Claim, ClaimKind, DataClaim, Inference, InputClaim, OutputClaim, OutputOpening,
-    PredictionsClaim, answer_text,
+    PredictionsClaim, Requirement, answer_text,
 };
 use tacit_competition::Finding;
 use tacit_core::{Expectations, Supplied, verify};
@@ -13,7 +13,7 @@ use tacit_data::TestSetFile;
 
 use crate::args::Verify;
 use crate::commands::attestation;
-use crate::commands::prove::{groupings, setup_json, setup_text};
+use crate::commands::prove::{setup_json, setup_text};
 use crate::failure::{DOES_NOT_HOLD, Failure};
 use crate::home::data_folder;
 use crate::load;
@@ -153,7 +153,7 @@ fn test_set(
     let (labels, columns) = match &claim.kind {
         ClaimKind::Accuracy(AccuracyClaim {
             data: DataClaim::Public { labels, .. }, requirements, ..
-        }) => (Some(args.labels.as_deref().unwrap_or(labels.as_str())), groupings(requirements)),
+        }) => (Some(args.labels.as_deref().unwrap_or(labels.as_str())), Requirement::groupings(requirements)),
         ClaimKind::Predictions(PredictionsClaim { .. }) => (None, Vec::new()),
         ClaimKind::Accuracy(_) | ClaimKind::Inference(_) => {
             if args.data.is_some() {

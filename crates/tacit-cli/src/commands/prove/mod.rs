@@ -3,7 +3,7 @@
 mod inference;
 mod test_set;
 
-pub(crate) use test_set::{groupings, tell_test_set};
+pub(crate) use test_set::tell_test_set;
 
 use std::path::{Path, PathBuf};
 

@@ -33,7 +33,7 @@ pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
     let owned = Owned::read(&args.proving)?;
     let required = required(args, owned.card.schema())?;
     let (Required::These(requirements) | Required::Reached(requirements)) = &required;
-    let columns = groupings(requirements);
+    let columns = Requirement::groupings(requirements);
     let test = load::test_set(&args.data, owned.card.schema(), Some(&args.labels), &columns, &mut report)?;
     check_count(args, &test)?;
     let opening = args.data_opening.as_deref().map(load::dataset_opening).transpose()?;
@@ -193,15 +193,6 @@ pub(crate) fn tell_test_set(report: &mut Report, claim: &Claim, schema: &Schema)
     }
     report.set("dataset_digest", claim.dataset_digest().map(|d| hex::encode(d.0)));
     report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
-}
-
-/// The columns by which requirements tell groups apart.
-pub(crate) fn groupings(requirements: &[Requirement]) -> Vec<&str> {
-    let mut columns: Vec<&str> =
-        requirements.iter().filter_map(|r| Some(r.scope.column()?.as_str())).collect();
-    columns.sort_unstable();
-    columns.dedup();
-    columns
 }
 
 fn requirement_failure(e: RequirementError) -> Failure {
