@@ -41,9 +41,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tacit-onnx", &["tacit-model"]),
     ("tacit-data", &["tacit-model"]),
     ("tacit-competition", &["tacit-model", "tacit-claim", "tacit-data", "tacit-core"]),
-    ("tacit-exchange", &["tacit-model", "tacit-claim", "tacit-core"]),
+    ("tacit-exchange", &["tacit-model", "tacit-claim"]),
     ("tacit-server", &["tacit-claim", "tacit-exchange"]),
     ("tacit-client", &["tacit-model", "tacit-claim", "tacit-core", "tacit-exchange"]),
+    ("tacit-web", &["tacit-model", "tacit-claim", "tacit-core", "tacit-data"]),
 ];
 
 #[test]

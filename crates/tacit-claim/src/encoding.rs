@@ -69,8 +69,11 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, Encodi
     }
 }
 
-/// Reads at most [`MAX_VALUES`] integers; the count is checked before memory is set aside.
-pub(crate) fn bounded_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
+/// Reads at most 2^20 integers; the count is checked before memory is set aside.
+///
+/// # Errors
+/// The deserialiser's.
+pub fn bounded_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
     struct Values;
 
     impl<'de> Visitor<'de> for Values {

@@ -1,0 +1,292 @@
+//! A request: a record, sealed to a provider's prekey, with what the answer is to be bound and sealed to.
+//!
+//! On the wire: magic (8 bytes), version (2, little-endian), length of the header (2), header in canonical postcard, encapsulated
+//! key (1,120), sealed body. Everything before the encapsulated key is the body's associated data, and the
+//! request's id is a hash of all of it. The header says which card and which prekey, when, and the hash of what
+//! fetches the answer; nothing in it, and nothing that a claim shows, links the two.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rand_core::CryptoRngCore;
+use serde::{Deserialize, Serialize};
+use tacit_claim::encoding::{self, domain_hash};
+use tacit_claim::{Card, CardId, CommittedInput, Context, EngineId, InputOpening, SchemaDigest};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::ids::{Capability, CapabilityHash, PrekeyId, RequestId};
+use crate::message::{self, MessageError, VERSION};
+use crate::padding::MAX_CONTENT;
+use crate::pending::PendingRequest;
+use crate::prekey::{Prekey, PrekeySecret};
+use crate::suite::{self, ENCAPSULATED, Exported, Frame, SealError, SecretKey, Suite};
+
+const INFO: &[u8] = b"tacit exchange 1 request";
+/// Longest content of a request, in bytes.
+const MAX_REQUEST: usize = 16 << 20;
+
+/// What everybody between patient and provider sees of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestHeader {
+    /// How the body is sealed.
+    pub suite: Suite,
+    /// The card whose model is asked.
+    pub card_id: CardId,
+    /// The prekey that the body is sealed to.
+    pub prekey_id: PrekeyId,
+    /// Hash of what fetches the answer.
+    pub capability_hash: CapabilityHash,
+    /// When the patient sealed it, by their clock, in Unix seconds.
+    pub created_at: u64,
+}
+
+/// A sealed request as it travels.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedRequest {
+    header: RequestHeader,
+    id: RequestId,
+    /// Where the encapsulated key begins.
+    body_at: usize,
+    bytes: Vec<u8>,
+}
+
+impl fmt::Debug for SealedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedRequest({}, {} bytes, {:?})", self.id, self.bytes.len(), self.header)
+    }
+}
+
+impl SealedRequest {
+    pub(crate) const MAGIC: [u8; 8] = *b"TACITREQ";
+    /// Longest request that is read, in bytes.
+    pub const MAX_BYTES: usize = MAX_REQUEST + (1 << 20) + 4096;
+
+    fn assemble(header: &RequestHeader) -> Vec<u8> {
+        let header = encoding::encode(header);
+        let length = u16::try_from(header.len()).expect("a header has some hundred bytes");
+        [&Self::MAGIC[..], &VERSION.to_le_bytes(), &length.to_le_bytes(), &header].concat()
+    }
+
+    /// Reads a message; opens nothing.
+    ///
+    /// # Errors
+    /// [`MessageError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MessageError> {
+        let rest = message::header(bytes, Self::MAGIC, "request", Self::MAX_BYTES)?;
+        let (length, rest) = rest.split_first_chunk().ok_or(MessageError::Truncated)?;
+        let length = usize::from(u16::from_le_bytes(*length));
+        let (header, rest) = rest.split_at_checked(length).ok_or(MessageError::Truncated)?;
+        let header: RequestHeader = encoding::decode(header).map_err(MessageError::Header)?;
+        if header.suite != Suite::ONLY {
+            return Err(MessageError::Suite(header.suite));
+        }
+        let body = rest.len().checked_sub(ENCAPSULATED).ok_or(MessageError::Truncated)?;
+        if !suite::is_sealed_len(body) {
+            return Err(MessageError::BodyLength(body));
+        }
+        Ok(Self { header, id: request_id(bytes), body_at: bytes.len() - rest.len(), bytes: bytes.to_vec() })
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn to_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What everybody sees.
+    #[must_use]
+    pub const fn header(&self) -> &RequestHeader {
+        &self.header
+    }
+
+    /// Hash of the whole message.
+    #[must_use]
+    pub const fn id(&self) -> RequestId {
+        self.id
+    }
+}
+
+fn request_id(bytes: &[u8]) -> RequestId {
+    RequestId(domain_hash("tacit/exchange/request/1", &[bytes]))
+}
+
+/// The context of the proof that answers a request. The nonce travels inside the sealed body, so that nobody else can tell
+/// which request a disclosed proof answered.
+#[must_use]
+pub fn proof_context(request: RequestId, nonce: &[u8; 32]) -> Context {
+    let digest = domain_hash("tacit/exchange/context/1", &[&request.0, nonce]);
+    Context::new(format!("tacit exchange 1: {}", hex::encode(digest))).expect("short, plain ASCII")
+}
+
+/// What is sealed.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+struct RequestBody {
+    version: u16,
+    #[zeroize(skip)]
+    engine: EngineId,
+    #[zeroize(skip)]
+    schema_digest: SchemaDigest,
+    #[serde(deserialize_with = "encoding::bounded_values")]
+    record: Vec<i64>,
+    #[zeroize(skip)] // its salt zeroises itself
+    committed: CommittedInput,
+    #[zeroize(skip)] // public
+    reply_key: Vec<u8>,
+    nonce: [u8; 32],
+}
+
+/// What a patient asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The card, pinned.
+    pub card: &'a Card,
+    /// The prekey to seal to.
+    pub prekey: &'a Prekey,
+    /// The engine that is to prove the answer.
+    pub engine: EngineId,
+    /// The record with its commitment and salt.
+    pub input: &'a InputOpening,
+    /// The patient's clock, in Unix seconds.
+    pub now: u64,
+}
+
+/// Why a request cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// The record was not committed for that engine.
+    #[error("the record was not committed for the {0} engine")]
+    Engine(EngineId),
+    /// Not sealed.
+    #[error("the request cannot be sealed: {0}")]
+    Seal(#[from] SealError),
+}
+
+impl Ask<'_> {
+    /// Seals a request. The pending request opens the answer and must be kept, secret, until it has come; what it
+    /// holds is fresh for every request.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub fn seal(&self, relay: String, rng: &mut dyn CryptoRngCore) -> Result<PendingRequest, AskError> {
+        let committed = self.input.commitments.get(&self.engine).ok_or(AskError::Engine(self.engine))?;
+        let mut secret = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *secret);
+        let capability = Capability::new(*secret);
+        let mut nonce = [0; 32];
+        rng.fill_bytes(&mut nonce);
+        let reply = SecretKey::generate(rng);
+        let header = RequestHeader {
+            suite: Suite::ONLY,
+            card_id: self.card.id(),
+            prekey_id: self.prekey.id(),
+            capability_hash: capability.hash(),
+            created_at: self.now,
+        };
+        let body = RequestBody {
+            version: VERSION,
+            engine: self.engine,
+            schema_digest: self.input.schema_digest,
+            record: self.input.record.clone(),
+            committed: committed.clone(),
+            reply_key: reply.public(),
+            nonce,
+        };
+        let capacity =
+            256 + body.record.len() * 10 + committed.commitment.as_bytes().len() + body.reply_key.len();
+        let content = encoding::encode_secret(&body, capacity).expect("the capacity bounds every field");
+        if content.len() > MAX_REQUEST {
+            return Err(SealError::TooLong { max: MAX_REQUEST, actual: content.len() }.into());
+        }
+        let mut bytes = SealedRequest::assemble(&header);
+        let frame = Frame { info: INFO, aad: &bytes, psk: None };
+        let sealed = suite::seal(self.prekey.key(), &frame, &content, 0, rng)?;
+        let body_at = bytes.len();
+        bytes.extend_from_slice(&sealed.encapsulated);
+        bytes.extend_from_slice(&sealed.body);
+        let request = SealedRequest { header, id: request_id(&bytes), body_at, bytes };
+        Ok(PendingRequest::new(relay, self, request, capability, reply, sealed.exported, nonce))
+    }
+}
+
+/// A request that its provider has opened. Zeroised when dropped, never printed.
+pub struct OpenedRequest {
+    body: RequestBody,
+    header: RequestHeader,
+    id: RequestId,
+    exported: Exported,
+}
+
+impl fmt::Debug for OpenedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenedRequest({}, content hidden)", self.id)
+    }
+}
+
+impl OpenedRequest {
+    /// Opens a request that is sealed to this prekey.
+    ///
+    /// # Errors
+    /// [`MessageError`], which shows nothing of the content.
+    pub fn open(request: &SealedRequest, prekey: &PrekeySecret) -> Result<Self, MessageError> {
+        if request.header.prekey_id != prekey.public().id() {
+            return Err(MessageError::OtherPrekey);
+        }
+        let (clear, rest) = request.bytes.split_at(request.body_at);
+        let (encapsulated, body) = rest.split_at(ENCAPSULATED);
+        let frame = Frame { info: INFO, aad: clear, psk: None };
+        let (content, exported) = suite::open(prekey.secret(), &frame, encapsulated, body)?;
+        let body: RequestBody = encoding::decode(&content).map_err(MessageError::Content)?;
+        if body.version != VERSION {
+            return Err(MessageError::Version { expected: VERSION, actual: body.version });
+        }
+        if !suite::is_public_key(&body.reply_key) {
+            return Err(SealError::PublicKey.into());
+        }
+        Ok(Self { body, header: request.header.clone(), id: request.id, exported })
+    }
+
+    /// The request's id.
+    #[must_use]
+    pub const fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// What everybody saw of it.
+    #[must_use]
+    pub const fn header(&self) -> &RequestHeader {
+        &self.header
+    }
+
+    /// The engine that is to prove the answer.
+    #[must_use]
+    pub fn engine(&self) -> EngineId {
+        self.body.engine
+    }
+
+    /// The record with the commitment that the patient says it opens; whether it does is for the provider to check.
+    #[must_use]
+    pub fn input(&self) -> InputOpening {
+        InputOpening {
+            card_id: self.header.card_id,
+            schema_digest: self.body.schema_digest,
+            record: self.body.record.clone(),
+            commitments: BTreeMap::from([(self.body.engine, self.body.committed.clone())]),
+        }
+    }
+
+    /// The context that the proof must have.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        proof_context(self.id, &self.body.nonce)
+    }
+
+    pub(crate) fn reply_key(&self) -> &[u8] {
+        &self.body.reply_key
+    }
+
+    pub(crate) const fn exported(&self) -> &Exported {
+        &self.exported
+    }
+}
+
+const _: () = assert!(MAX_REQUEST <= MAX_CONTENT);
