@@ -25,13 +25,15 @@ fn signed_bytes(domain: &'static str, message: &[u8]) -> Vec<u8> {
 
 const PREFIX: &[u8] = b"tacit signature 1\0";
 const PAE: &[u8] = b"DSSEv1 ";
+const SIGNATURE_BASE: &[u8] = b"\"@method\": ";
 
 /// Formats of others that owners sign in, whose signatures are over the format's own bytes without a domain of
 /// Tacit's.
 ///
 /// The sets of bytes that one key may sign are kept apart, so that no signature passes for one of another kind:
 /// Tacit's own messages begin with `tacit signature 1` and a zero byte; a signed note holds no zero byte and does not
-/// begin with `DSSEv1 `; what DSSE signs begins with `DSSEv1 `. [`OwnerKey::sign_foreign`] and
+/// begin with `DSSEv1 `; what DSSE signs begins with `DSSEv1 `; a signature base of HTTP begins with `"@method": ` and
+/// does not end with a newline, as every signed note does. [`OwnerKey::sign_foreign`] and
 /// [`OwnerPublicKey::verify_foreign`] refuse bytes outside the format's own set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForeignFormat {
@@ -40,6 +42,9 @@ pub enum ForeignFormat {
     SignedNote,
     /// The pre-authentication encoding of a [DSSE](https://github.com/secure-systems-lab/dsse) envelope.
     Dsse,
+    /// The signature base of an [HTTP message signature](https://www.rfc-editor.org/rfc/rfc9421) that covers
+    /// `@method` first: lines of printable ASCII, the last without a newline.
+    HttpSignature,
 }
 
 impl ForeignFormat {
@@ -54,13 +59,21 @@ impl ForeignFormat {
                     && !bytes.starts_with(PAE)
             }
             Self::Dsse => bytes.starts_with(PAE),
+            Self::HttpSignature => {
+                let is_plain = |b: &u8| matches!(b, b' '..=b'~' | b'\n');
+                bytes.starts_with(SIGNATURE_BASE) && !bytes.ends_with(b"\n") && bytes.iter().all(is_plain)
+            }
         }
     }
 }
 
 /// Bytes that could be mistaken for a message of another format are not signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("these bytes are not the {}", match .0 { ForeignFormat::SignedNote => "text of a signed note", ForeignFormat::Dsse => "pre-authentication encoding of a DSSE envelope" })]
+#[error("these bytes are not the {}", match .0 {
+    ForeignFormat::SignedNote => "text of a signed note",
+    ForeignFormat::Dsse => "pre-authentication encoding of a DSSE envelope",
+    ForeignFormat::HttpSignature => "signature base of an HTTP request",
+})]
 pub struct NotOfFormat(pub ForeignFormat);
 
 /// An Ed25519 signature, 64 bytes.
@@ -272,6 +285,20 @@ impl OwnerKey {
         }
     }
 
+    /// A secret key for other uses, named by their domain (HKDF-SHA256, RFC 5869). Whoever has it learns nothing of the
+    /// seed.
+    ///
+    /// # Panics
+    /// Never: HKDF can give out 32 bytes.
+    #[must_use]
+    pub fn derive(&self, domain: &'static str) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        hkdf::Hkdf::<Sha256>::new(Some(b"tacit owner key 1"), self.0.as_bytes())
+            .expand(domain.as_bytes(), &mut *key)
+            .expect("32 bytes can be expanded");
+        key
+    }
+
     /// The file's text: name and version of the format, fingerprint, seed and checksum, each on a line of its own.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
@@ -391,17 +418,20 @@ mod tests {
 
     #[test]
     fn foreign_formats_and_own_messages_never_meet() {
-        use ForeignFormat::{Dsse, SignedNote};
+        use ForeignFormat::{Dsse, HttpSignature, SignedNote};
         let key = key(1);
         let own = signed_bytes("tacit/test/1", b"message\n");
         let note = b"example.org/log\n1\nroot\n".as_slice();
         let pae = b"DSSEv1 4 type 5 body\n".as_slice();
-        for (format, bytes) in [(SignedNote, note), (Dsse, pae)] {
+        let base = b"\"@method\": PUT\n\"@path\": /\n\"@signature-params\": ()".as_slice();
+        let formats = [(SignedNote, note), (Dsse, pae), (HttpSignature, base)];
+        for (format, bytes) in formats {
             let signature = key.sign_foreign(format, bytes).expect("of the format");
             assert_eq!(key.public().verify_foreign(format, bytes, &signature), Ok(()));
-            let other = if format == Dsse { SignedNote } else { Dsse };
-            assert_eq!(key.sign_foreign(other, bytes), Err(NotOfFormat(other)));
-            assert_eq!(key.public().verify_foreign(other, bytes, &signature), Err(BadSignature));
+            for (other, _) in formats.into_iter().filter(|(other, _)| *other != format) {
+                assert_eq!(key.sign_foreign(other, bytes), Err(NotOfFormat(other)));
+                assert_eq!(key.public().verify_foreign(other, bytes, &signature), Err(BadSignature));
+            }
             assert_eq!(key.sign_foreign(format, &own), Err(NotOfFormat(format)));
             // A signature in a domain of ours is none in the format, even over the very bytes that it is over.
             let ours = key.sign("tacit/test/1", b"message\n");
@@ -411,6 +441,35 @@ mod tests {
         for bad in [b"".as_slice(), b"no newline", b"a\0\n", b"a\r\n", b"\xff\n", b"tacit signature 1\0x\0\n"]
         {
             assert_eq!(key.sign_foreign(SignedNote, bad), Err(NotOfFormat(SignedNote)));
+        }
+        // What begins like a base and ends with a newline is a note, and no base.
+        let noted = [base, b"\n"].concat();
+        assert!(key.sign_foreign(SignedNote, &noted).is_ok());
+        for bad in [
+            noted.as_slice(),
+            b"",
+            b"\"@path\": /\n\"@method\": PUT",
+            b"\"@method\": PUT\0",
+            b"\"@method\": PUT\r\n\"@path\": /",
+            b"\"@method\": P\xc3\xbcT",
+        ] {
+            assert_eq!(key.sign_foreign(HttpSignature, bad), Err(NotOfFormat(HttpSignature)));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_belong_to_two_formats(
+            head in proptest::sample::select(vec![PREFIX, PAE, SIGNATURE_BASE, b"", b"\n", b"\""]),
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+            is_text in proptest::prelude::any::<bool>(),
+            tail in proptest::sample::select(vec![b"".as_slice(), b"\n"]),
+        ) {
+            let bytes: Vec<u8> = bytes.iter().map(|b| if is_text { b & 0x3f | 0x40 } else { *b }).collect();
+            let bytes = [head, &bytes, tail].concat();
+            let own = usize::from(bytes.starts_with(PREFIX));
+            let formats = [ForeignFormat::SignedNote, ForeignFormat::Dsse, ForeignFormat::HttpSignature];
+            proptest::prop_assert!(own + formats.into_iter().filter(|f| f.owns(&bytes)).count() <= 1);
         }
     }
 
