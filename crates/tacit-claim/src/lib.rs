@@ -4,7 +4,7 @@
 //! * [`CardPoints`]: what is too large for the card, named by digest in it.
 //! * [`Claim`]: what is claimed of a card's model; its [digest](Claim::digest) is what engines bind their proofs to.
 //! * [`ProofChunk`]: a part of a proof, before it is merged.
-//! * [`Bundle`]: a claim with an engine's proof, the proof file.
+//! * [`Bundle`]: a claim with an engine's proof, the proof file; [`Disclosure`]: the same with its card.
 //! * [`WeightsOpening`], [`InputOpening`], [`DatasetOpening`], [`OutputOpening`]: secret files that open commitments.
 //! * [`OwnerKey`], [`OwnerPublicKey`], [`Fingerprint`]: who signs.
 //!
@@ -20,6 +20,7 @@ mod check;
 mod chunk;
 mod claim;
 mod commitments;
+mod disclosure;
 pub mod encoding;
 mod engine;
 mod interval;
@@ -52,6 +53,7 @@ pub use claim::{
 pub use commitments::{
     CardWeights, Commitments, CommittedModel, EngineCommitment, Halo2Parameters, SumcheckParameters,
 };
+pub use disclosure::{Disclosure, DisclosureError};
 pub use encoding::EncodingError;
 pub use engine::{EngineId, UnknownEngine};
 pub use interval::clopper_pearson;

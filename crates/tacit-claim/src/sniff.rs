@@ -10,6 +10,7 @@ use tacit_model::Schema;
 use crate::bundle::Bundle;
 use crate::card::Card;
 use crate::chunk::ProofChunk;
+use crate::disclosure::Disclosure;
 use crate::opening::{DatasetOpening, InputOpening, OutputOpening, WeightsOpening};
 use crate::points::CardPoints;
 
@@ -24,6 +25,8 @@ pub enum FileKind {
     CardPoints,
     /// A claim with its proof.
     Proof,
+    /// A proof together with its card.
+    Disclosure,
     /// A part of a proof that is not merged yet.
     Chunk,
     /// `opening.secret`.
@@ -38,6 +41,18 @@ pub enum FileKind {
     OwnerKey,
     /// `schema.json`.
     Schema,
+    /// `owner.key` behind a passphrase.
+    EncryptedOwnerKey,
+    /// `provider.json`.
+    Provider,
+    /// A provider's prekeys.
+    Prekeys,
+    /// `request.secret`: a request on its way.
+    PendingRequest,
+    /// A sealed request as it travels.
+    SealedRequest,
+    /// A sealed answer as it travels.
+    SealedResponse,
     /// Setup parameters: Tacit's own store, or a `.ptau` file.
     Srs,
     /// `competition.json`.
@@ -71,6 +86,9 @@ impl FileKind {
                 | Self::DatasetOpening
                 | Self::OutputOpening
                 | Self::OwnerKey
+                | Self::EncryptedOwnerKey
+                | Self::Prekeys
+                | Self::PendingRequest
                 | Self::CompetitionSeal
         )
     }
@@ -83,12 +101,19 @@ impl fmt::Display for FileKind {
             Self::Card => "card",
             Self::CardPoints => "points of a card",
             Self::Proof => "proof",
+            Self::Disclosure => "proof with its card",
             Self::Chunk => "chunk of a proof",
             Self::WeightsOpening => "opening of a card",
             Self::InputOpening => "opening of a record",
             Self::DatasetOpening => "opening of a test set",
             Self::OutputOpening => "opening of an answer",
             Self::OwnerKey => "owner's key",
+            Self::EncryptedOwnerKey => "owner's key, encrypted",
+            Self::Provider => "provider's document",
+            Self::Prekeys => "provider's prekeys",
+            Self::PendingRequest => "request on its way",
+            Self::SealedRequest => "sealed request",
+            Self::SealedResponse => "sealed answer",
             Self::Schema => "schema",
             Self::Srs => "setup parameters",
             Self::Competition => "competition",
@@ -106,16 +131,22 @@ impl fmt::Display for FileKind {
 /// The kind of file that `bytes` are.
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> FileKind {
-    let magics: [(&[u8], FileKind); 11] = [
+    let magics: [(&[u8], FileKind); 17] = [
         (b"TACITMDL", FileKind::Model),
         (&CardPoints::MAGIC, FileKind::CardPoints),
         (&Bundle::MAGIC, FileKind::Proof),
+        (&Disclosure::MAGIC, FileKind::Disclosure),
         (&ProofChunk::MAGIC, FileKind::Chunk),
         (&WeightsOpening::MAGIC, FileKind::WeightsOpening),
         (&InputOpening::MAGIC, FileKind::InputOpening),
         (&DatasetOpening::MAGIC, FileKind::DatasetOpening),
         (&OutputOpening::MAGIC, FileKind::OutputOpening),
         (b"tacit-owner-key/", FileKind::OwnerKey),
+        (b"tacit-encrypted-owner-key/", FileKind::EncryptedOwnerKey),
+        (b"TACITPKS", FileKind::Prekeys),
+        (b"TACITPND", FileKind::PendingRequest),
+        (b"TACITREQ", FileKind::SealedRequest),
+        (b"TACITRSP", FileKind::SealedResponse),
         (b"TACITSRS", FileKind::Srs),
         (b"ptau", FileKind::Srs),
     ];
@@ -129,7 +160,7 @@ pub fn sniff(bytes: &[u8]) -> FileKind {
         return match format {
             Some(f) if f == name(Card::FORMAT) => FileKind::Card,
             Some(f) if f == name(Schema::FORMAT) => FileKind::Schema,
-            Some(f) => COMPETITION.iter().find(|(n, _)| *n == f).map_or(FileKind::Unknown, |(_, kind)| *kind),
+            Some(f) => BY_FORMAT.iter().find(|(n, _)| *n == f).map_or(FileKind::Unknown, |(_, kind)| *kind),
             None if is_statement(trimmed) => FileKind::Verdict,
             None => FileKind::Unknown,
         };
@@ -137,8 +168,9 @@ pub fn sniff(bytes: &[u8]) -> FileKind {
     if looks_like_onnx(bytes) { FileKind::Onnx } else { FileKind::Unknown }
 }
 
-/// Names of the formats of competitions.
-const COMPETITION: [(&str, FileKind); 5] = [
+/// Kinds by the names of their formats, of files whose types other crates have.
+const BY_FORMAT: [(&str, FileKind); 6] = [
+    ("tacit.provider", FileKind::Provider),
     ("tacit.competition", FileKind::Competition),
     ("tacit.competition-entry", FileKind::CompetitionEntry),
     ("tacit.competition-request", FileKind::CompetitionRequest),

@@ -11,10 +11,12 @@
 
 pub mod http_signature;
 mod ids;
+pub mod key_file;
 mod message;
 mod padding;
 mod pending;
 mod prekey;
+mod prekey_file;
 mod provider;
 mod request;
 mod response;
@@ -24,6 +26,7 @@ pub use ids::{Capability, CapabilityHash, PrekeyId, RequestId};
 pub use message::MessageError;
 pub use pending::{PendingError, PendingRequest};
 pub use prekey::{Prekey, PrekeyError, PrekeySecret};
+pub use prekey_file::{Prekeys, PrekeysError};
 pub use provider::{ProviderDocument, ProviderError, UnsignedProvider};
 pub use request::{Ask, AskError, OpenedRequest, RequestHeader, SealedRequest, proof_context};
 pub use response::{Answer, Refusal, ResponseError, SealedResponse, Unopened};
