@@ -188,6 +188,18 @@ pub fn commit_input(
     Ok(opening)
 }
 
+/// Whether the record and the salt of an opening that somebody else made open its commitment under `engine`. A proof
+/// about a commitment that they do not open would not hold.
+///
+/// # Errors
+/// [`CoreError::Opening`] when it is for another schema, its record does not fit, or it holds nothing for the engine.
+pub fn opens_input(card: &Card, opening: &InputOpening, engine: EngineId) -> Result<bool, CoreError> {
+    opening.check_against(card, engine)?;
+    let CommittedInput { salt, commitment } = &opening.commitments[&engine];
+    let system = lower(card.architecture(), Seen::NOTHING)?;
+    Ok(commit_segment(&system, engine, Segment::Input, &opening.record, salt)? == *commitment)
+}
+
 /// Commits to a test set, records and labels, under a fresh salt for every engine of the card: for claims that show only
 /// the commitment.
 ///

@@ -33,7 +33,7 @@ mod weights;
 
 pub use chunk_folder::{ChunkFolder, MAX_CHUNK_FILE};
 pub use chunks::{ChunkStore, merge};
-pub use commit::{CommitRequest, Committed, commit, commit_dataset, commit_input};
+pub use commit::{CommitRequest, Committed, commit, commit_dataset, commit_input, opens_input};
 pub use error::{CoreError, Outcome};
 pub use folder::DataFolder;
 pub use memory::{Memory, NoMemory};
