@@ -47,7 +47,9 @@ pub enum FetchError {
         actual: Fingerprint,
     },
     /// The points are missing.
-    #[error("the relay does not have the points of card {0}, without which no proof about it can be verified")]
+    #[error(
+        "the relay does not have the points of card {0}, without which no proof about it can be verified"
+    )]
     NoPoints(CardId),
     /// The points are none.
     #[error("the points of card {0}: {1}")]

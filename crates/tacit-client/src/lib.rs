@@ -4,10 +4,12 @@
 //! every error says which of the command's exit codes it means and what to do next.
 
 mod fetch;
+pub mod patient;
+pub mod provider;
 mod relay;
 
 pub use fetch::{FetchError, Published, fetch_card, fetch_provider};
 pub use relay::{
-    AddressError, ClientOptions, Fetched, Handed, Lease, Patience, PlainHttp, Problem, RelayAddress, RelayClient,
-    RelayError, Waiting, WaitingPage, WorkerId,
+    AddressError, ClientOptions, Fetched, Handed, Lease, Patience, PlainHttp, Problem, RelayAddress,
+    RelayClient, RelayError, Waiting, WaitingPage, WorkerId,
 };

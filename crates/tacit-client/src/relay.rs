@@ -217,7 +217,13 @@ impl RelayClient {
     ///
     /// # Errors
     /// [`RelayError`].
-    pub fn lease(&self, id: RequestId, worker: &WorkerId, seconds: u64, key: &OwnerKey) -> Result<Lease, RelayError> {
+    pub fn lease(
+        &self,
+        id: RequestId,
+        worker: &WorkerId,
+        seconds: u64,
+        key: &OwnerKey,
+    ) -> Result<Lease, RelayError> {
         #[derive(Serialize)]
         struct Asked<'a> {
             worker: &'a str,
@@ -276,7 +282,12 @@ impl RelayClient {
     ///
     /// # Errors
     /// [`RelayError`].
-    pub fn response(&self, id: RequestId, capability: &Capability, wait: Duration) -> Result<Fetched, RelayError> {
+    pub fn response(
+        &self,
+        id: RequestId,
+        capability: &Capability,
+        wait: Duration,
+    ) -> Result<Fetched, RelayError> {
         let what = "hand out the answer";
         let path = format!("/v1/requests/{id}/response");
         let mut call = Call::new(what, Method::GET, path, Proof::Holder(capability));

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{Card, CardPoints, Context, EngineId, InputOpening, WeightsOpening};
-use tacit_core::{CoreError, DataFolder, Progress, ProveInference, Proved, Record, commit_input, prove_inference};
+use tacit_core::{
+    CoreError, DataFolder, Progress, ProveInference, Proved, Record, commit_input, prove_inference,
+};
 use tacit_model::Model;
 
 /// A committed model with everything that proofs about it need.
@@ -77,7 +79,8 @@ impl ProviderModel {
         let (mut offered, mut failed) = (Vec::new(), Vec::new());
         for engine in self.card.commitments().engines().collect::<Vec<_>>() {
             // Twice: the first makes what later ones find.
-            let once = |rng: &mut dyn CryptoRngCore| self.prove(engine, &record, Context::default(), rng, progress);
+            let once =
+                |rng: &mut dyn CryptoRngCore| self.prove(engine, &record, Context::default(), rng, progress);
             let tried = once(rng).and_then(|_| {
                 let start = Instant::now();
                 once(rng).map(|proved| (start.elapsed(), proved.bundle.to_bytes().len()))

@@ -50,7 +50,9 @@ pub enum PlainHttp {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Not a URL with a host.
-    #[error("`{0}` is not the address of a relay: it must be https:// and a host, such as https://relay.example")]
+    #[error(
+        "`{0}` is not the address of a relay: it must be https:// and a host, such as https://relay.example"
+    )]
     Malformed(String),
     /// More than a host and a port.
     #[error("the relay's address `{0}` has a {1}: it must be a scheme, a host and perhaps a port alone")]
@@ -155,7 +157,15 @@ mod tests {
 
     #[test]
     fn anything_more_is_refused() {
-        for bad in ["", "relay.example", "ftp://relay.example", "https://", "https:///x", "https://a b", "https://a:99999"] {
+        for bad in [
+            "",
+            "relay.example",
+            "ftp://relay.example",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "https://a:99999",
+        ] {
             assert!(matches!(parse(bad), Err(AddressError::Malformed(_))), "{bad}: {:?}", parse(bad));
         }
         for bad in ["https://a/b", "https://a/?q", "https://a/#f", "https://user:secret@a", "https://a//"] {

@@ -136,10 +136,14 @@ impl RelayError {
             Self::Unreachable { .. } => {
                 "check the address and that the relay runs (`tacit serve`), then try again".to_owned()
             }
-            Self::Tls { .. } => "check the address; of a relay with a certificate of its own authority, name the \
+            Self::Tls { .. } => {
+                "check the address; of a relay with a certificate of its own authority, name the \
                 authority's certificate with --ca"
-                .to_owned(),
-            Self::Redirect { .. } => "use the address that the relay's operator gives for its interface".to_owned(),
+                    .to_owned()
+            }
+            Self::Redirect { .. } => {
+                "use the address that the relay's operator gives for its interface".to_owned()
+            }
             Self::Refused { problem, .. } if problem.status == 429 => match problem.retry_after {
                 Some(wait) => format!("try again in {} seconds", wait.as_secs().max(1)),
                 None => "try again later".to_owned(),

@@ -68,7 +68,8 @@ fn what_passes_is_tried_again_and_signed_anew() {
     let asked = asked.lock().unwrap();
     let host = address.strip_prefix("http://").unwrap();
     let path = format!("/v1/requests/{ID}/response");
-    let signed = http_signature::Signed { method: "PUT", authority: host, path: &path, query: None, body: b"sealed" };
+    let signed =
+        http_signature::Signed { method: "PUT", authority: host, path: &path, query: None, body: b"sealed" };
     let nonces: std::collections::BTreeSet<_> = asked
         .iter()
         .map(|head| {
@@ -91,7 +92,10 @@ fn refusals_are_not_repeated_and_say_why() {
     let problem = r#"{"type":"about:blank","title":"Too large","detail":"at most 9 bytes","status":413}"#;
     let (address, asked) = server(&[&http("413 Payload Too Large", "", problem)]);
     let refused = client(&address).post_request(ID, b"sealed").unwrap_err();
-    assert_eq!(refused.to_string(), "the relay refused to take the request: Too large (413): at most 9 bytes");
+    assert_eq!(
+        refused.to_string(),
+        "the relay refused to take the request: Too large (413): at most 9 bytes"
+    );
     assert_eq!(asked.lock().unwrap().len(), 1);
     for (status, lease, handed) in
         [("409 Conflict", Lease::Another, Handed::AnotherThere), ("410 Gone", Lease::Gone, Handed::Gone)]
@@ -166,7 +170,7 @@ fn an_answer_may_be_pending_there_or_unknown() {
         &http("404 Not Found", "", ""),
     ]);
     let (client, capability) = (client(&address), Capability::new([3; 32]));
-    let mut fetch = || client.response(ID, &capability, Duration::ZERO).unwrap();
+    let fetch = || client.response(ID, &capability, Duration::ZERO).unwrap();
     assert!(matches!(fetch(), Fetched::Pending));
     assert!(matches!(fetch(), Fetched::Answer(bytes) if bytes == b"sealed"));
     assert!(matches!(fetch(), Fetched::Unknown));

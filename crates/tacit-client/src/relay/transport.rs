@@ -156,8 +156,9 @@ impl Transport {
             return Err(RelayError::Redirect { status: status.as_u16(), location });
         }
         if !status.is_success() {
-            let retry_after =
-                field(&response, header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
+            let retry_after = field(&response, header::RETRY_AFTER)
+                .and_then(|text| text.parse().ok())
+                .map(Duration::from_secs);
             let body = response.body_mut().with_config().limit(MAX_PROBLEM).read_to_vec().unwrap_or_default();
             let problem = Problem::read(status.as_u16(), &body, retry_after);
             return Err(RelayError::Refused { what: call.what, problem });
@@ -168,7 +169,8 @@ impl Transport {
     }
 
     fn request(&self, call: &Call<'_>) -> Result<Request<()>, RelayError> {
-        let unusable = |e: &dyn std::fmt::Display| RelayError::Unusable(format!("a request cannot be made: {e}"));
+        let unusable =
+            |e: &dyn std::fmt::Display| RelayError::Unusable(format!("a request cannot be made: {e}"));
         let target = match &call.query {
             Some(query) => format!("{}{}?{query}", self.address, call.path),
             None => format!("{}{}", self.address, call.path),
@@ -195,7 +197,8 @@ impl Transport {
                     query: call.query.as_deref(),
                     body: call.body.map_or(&[], |(_, bytes)| bytes),
                 };
-                let headers = http_signature::sign(key, &signed, unix_now(), &nonce).map_err(|e| unusable(&e))?;
+                let headers =
+                    http_signature::sign(key, &signed, unix_now(), &nonce).map_err(|e| unusable(&e))?;
                 for (name, value) in headers.fields() {
                     request = request.header(name, value);
                 }
@@ -232,7 +235,9 @@ fn authorities(pem: &[u8]) -> Result<RootCerts, RelayError> {
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
             Ok(_) => None,
-            Err(e) => Some(Err(RelayError::Unusable(format!("the authorities' certificates cannot be read: {e}")))),
+            Err(e) => {
+                Some(Err(RelayError::Unusable(format!("the authorities' certificates cannot be read: {e}"))))
+            }
         })
         .collect::<Result<_, _>>()?;
     if certificates.is_empty() {

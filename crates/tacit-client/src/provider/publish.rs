@@ -1,0 +1,171 @@
+//! Putting a card on a relay, with the keys that requests are sealed to, and keeping the latter fresh.
+
+use rand_core::CryptoRngCore;
+use tacit_claim::{Card, CardPoints, OwnerKey};
+use tacit_core::Outcome;
+use tacit_exchange::{PrekeyId, ProviderDocument, ProviderError, UnsignedProvider};
+
+use super::prekeys::{Lifetimes, PrekeyStore, StoreError};
+use crate::relay::{RelayClient, RelayError, unix_now};
+
+/// What is published.
+#[derive(Debug, Clone, Copy)]
+pub struct Publication<'a> {
+    /// Who signed the card.
+    pub key: &'a OwnerKey,
+    /// The card.
+    pub card: &'a Card,
+    /// What is too large for it.
+    pub points: Option<&'a CardPoints>,
+    /// The prekeys.
+    pub store: &'a PrekeyStore,
+    /// How long they live.
+    pub lifetimes: Lifetimes,
+}
+
+/// What was published.
+#[derive(Debug)]
+pub struct PublishedDocument {
+    /// The document.
+    pub document: ProviderDocument,
+    /// The new prekey, if one was due.
+    pub made: Option<PrekeyId>,
+    /// Old prekeys that were deleted.
+    pub forgotten: usize,
+}
+
+/// Why nothing was published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The key did not sign the card.
+    #[error("the card is signed by {card}, the key is {key}")]
+    OtherOwner {
+        /// Who signed the card.
+        card: tacit_claim::Fingerprint,
+        /// Whose key it is.
+        key: tacit_claim::Fingerprint,
+    },
+    /// The prekeys.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The relay.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
+    /// The document.
+    #[error("the provider's document cannot be made: {0}")]
+    Document(#[from] ProviderError),
+}
+
+impl PublishError {
+    /// What it means.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        Outcome::Unusable
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::OtherOwner { .. } => Some("use the key that signed the card".to_owned()),
+            Self::Store(e) => e.advice(),
+            Self::Relay(e) => e.advice(),
+            Self::Document(_) => None,
+        }
+    }
+}
+
+impl Publication<'_> {
+    /// Puts card, points and document on a relay. With no `contact`, that of the last document stays.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn publish(
+        &self,
+        relay: &RelayClient,
+        contact: Option<&str>,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<PublishedDocument, PublishError> {
+        self.check_owner()?;
+        let rotated = self.store.rotate(self.key, &self.lifetimes, unix_now(), rng)?;
+        let document = self.document(relay, contact, &rotated.prekeys)?;
+        self.put_card(relay)?;
+        self.put(relay, &document)?;
+        Ok(PublishedDocument { document, made: rotated.made, forgotten: rotated.forgotten })
+    }
+
+    /// Sees to it that the relay has the card and a document with the newest prekey; makes that if it is due. Gives what
+    /// was published, if anything had to be.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn keep_fresh(
+        &self,
+        relay: &RelayClient,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<Option<PublishedDocument>, PublishError> {
+        self.check_owner()?;
+        let rotated = self.store.rotate(self.key, &self.lifetimes, unix_now(), rng)?;
+        let now = unix_now();
+        let newest = rotated.prekeys.public_at(now).into_iter().max_by_key(|p| p.not_after());
+        let there = relay
+            .provider(self.card.id())?
+            .and_then(|bytes| ProviderDocument::from_json(&bytes).ok())
+            .filter(|document| document.check_for(self.card).is_ok());
+        let is_fresh =
+            |document: &ProviderDocument| newest.as_ref().is_some_and(|p| document.takes(p.id(), now));
+        if there.as_ref().is_some_and(is_fresh) {
+            return Ok(None);
+        }
+        let contact = there.as_ref().and_then(ProviderDocument::contact);
+        let document = self.document(relay, contact, &rotated.prekeys)?;
+        if there.is_none() {
+            self.put_card(relay)?;
+        }
+        self.put(relay, &document)?;
+        Ok(Some(PublishedDocument { document, made: rotated.made, forgotten: rotated.forgotten }))
+    }
+
+    fn check_owner(&self) -> Result<(), PublishError> {
+        let (card, key) = (*self.card.owner(), self.key.public());
+        if card == key {
+            Ok(())
+        } else {
+            Err(PublishError::OtherOwner { card: card.fingerprint(), key: key.fingerprint() })
+        }
+    }
+
+    fn document(
+        &self,
+        relay: &RelayClient,
+        contact: Option<&str>,
+        prekeys: &tacit_exchange::Prekeys,
+    ) -> Result<ProviderDocument, PublishError> {
+        let last = self.store.document();
+        let kept = last.as_ref().and_then(ProviderDocument::contact);
+        let now = unix_now();
+        // Of two documents the later counts, also when both are made within a second.
+        let issued_at = last.as_ref().map_or(now, |last| now.max(last.issued_at() + 1));
+        let content = UnsignedProvider {
+            card: self.card.id(),
+            relay: relay.address().to_string(),
+            contact: contact.or(kept).map(str::to_owned),
+            issued_at,
+            prekeys: prekeys.public_at(now),
+        };
+        Ok(ProviderDocument::sign(content, self.key)?)
+    }
+
+    fn put_card(&self, relay: &RelayClient) -> Result<(), PublishError> {
+        relay.put_card(self.card, self.key)?;
+        if let Some(points) = self.points {
+            relay.put_points(self.card.id(), points, self.key)?;
+        }
+        Ok(())
+    }
+
+    fn put(&self, relay: &RelayClient, document: &ProviderDocument) -> Result<(), PublishError> {
+        relay.put_provider(document, self.key)?;
+        Ok(self.store.keep_document(document)?)
+    }
+}
