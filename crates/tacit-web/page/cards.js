@@ -91,7 +91,7 @@ function draw(article, id, card, checked) {
     el("code", {}, "tacit inspect card.json"),
     " does.",
   );
-  article.replaceChildren(
+  const parts = [
     el("p", { className: "small" }, "Card"),
     el("h1", {}, card.name),
     checked ? el("p", {}, "Its bytes have this id, and its owner’s signature holds: checked in this browser.") : unchecked,
@@ -128,7 +128,8 @@ function draw(article, id, card, checked) {
     command(
       `tacit patient send --relay ${location.origin} --card ${id} --pin ${checked ? checked.owner : "FINGERPRINT"} --input record.csv -o request.secret`,
     ),
-  );
+  ];
+  article.replaceChildren(...parts.filter(Boolean));
 }
 
 function claimOf(schema, hidden, checked) {

@@ -13,7 +13,7 @@ const TITLES = {
 };
 const FOR_HANDS = "tacit verify answer.proof --card card.json";
 
-const state = { files: [], found: null, onPage: null, turn: 0 };
+const state = { files: [], found: null, chosenCard: false, onPage: null, turn: 0 };
 
 /** Readies the form. `pageCard` is the card of this page, once it was fetched and checked. */
 export function startCheck(pageCard) {
@@ -72,9 +72,9 @@ const needs = (text) => {
 };
 
 /** The chosen files, and this page's card where none was chosen. */
-function given(found) {
-  const chosen = found?.card || !state.onPage ? [] : [{ name: "card.json of this page", bytes: state.onPage }];
-  return [...state.files, ...chosen];
+function given() {
+  const own = state.chosenCard || !state.onPage ? [] : [{ name: "card.json of this page", bytes: state.onPage }];
+  return [...state.files, ...own];
 }
 
 /** Says what the files are and what is missing. */
@@ -93,12 +93,12 @@ async function look() {
     return;
   }
   try {
-    let found = await inspect(state.files);
-    const own = found;
-    if (!own.card && state.onPage) found = await inspect(given(own));
+    const chosen = await inspect(state.files);
+    state.chosenCard = Boolean(chosen.card);
+    const found = chosen.card || !state.onPage ? chosen : await inspect(given());
     if (turn !== state.turn) return;
     state.found = found;
-    list(own.files);
+    list(chosen.files);
     needs(missing(found));
     find("run").disabled = false;
   } catch (e) {
@@ -147,7 +147,7 @@ function missing({ proof, files }) {
 
 /** The files, with what the relay has of what is missing. */
 async function complete(stage) {
-  let files = given(state.found);
+  let files = given();
   let fetched = false;
   let { proof } = state.found;
   if (proof?.checked_here && proof.missing.includes("card") && !state.found.card) {
@@ -220,7 +220,7 @@ function show(report, milliseconds, fetched) {
       report.answer && answered(report.answer),
       ...part("Stays hidden", report.hidden),
       ...part("Nobody vouches for it", report.unvouched),
-      ...part("Think of this", report.notes),
+      ...part("Left for you to judge", report.notes),
       report.figures?.length && el("h4", {}, "Figures"),
       report.figures?.length && figures(report, milliseconds, fetched),
     ].filter(Boolean),
@@ -245,6 +245,7 @@ function answered({ class: name, outputs, opened }) {
 function figures(report, milliseconds, fetched) {
   const pairs = report.figures.map(({ name, value }) => [name, /^(tacit1|sha256:|[0-9a-f]{16})/.test(value) ? mono(value) : value]);
   pairs.push(["checked in", `${milliseconds.toFixed(0)} ms, in this browser`]);
-  pairs.push(["card from", fetched ? "this relay; it has the id that the proof names" : "you"]);
+  const here = state.chosenCard ? "you" : "this page; it has the id that the proof names";
+  pairs.push(["card from", fetched ? "this relay; it has the id that the proof names" : here]);
   return facts(pairs);
 }

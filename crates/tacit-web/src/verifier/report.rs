@@ -229,54 +229,55 @@ fn notes(claim: &Claim, given: &Given<'_>, test: Option<&TestSetFile>, expected:
     let unpinned = expected.card.is_none() && expected.owner.is_none();
     note(
         unpinned,
-        "is that the card and the owner that you were told of? Write what you expect into the fields".into(),
+        "Is that the card and the owner that you were told of? Write what you expect into the fields above."
+            .into(),
     );
     let pinned = expected.record.is_some() || given.record.is_some();
     note(
         claim.input_commitment().is_some() && !pinned,
-        "is that commitment the one of the data that you mean? Write it into the fields".into(),
+        "Is that commitment the one of the data that you mean? Write it into the fields above.".into(),
     );
     note(
         expected.context.is_none() && !claim.context.is_empty(),
-        "what the proof was made for was not checked; write what you expect into the fields".into(),
+        "What the proof was made for was not checked: write what you expect into the fields above.".into(),
     );
     if let ClaimKind::Accuracy(accuracy) = &claim.kind
         && let DataClaim::Public { labels, .. } = &accuracy.data
     {
         let text = format!(
-            "are the labels in `{}` the true ones? Write the column that you expect into the fields",
+            "Are the labels in `{}` the true ones? Write the column that you expect into the fields above.",
             labels.as_str()
         );
         note(expected.labels.is_none(), text);
     }
     note(
         given.data.is_some() && test.is_none(),
-        "the claim is about no public test set: the data was not looked at".into(),
+        "The claim is about no public test set: the data was not looked at.".into(),
     );
     if let Some(test) = test {
         let columns = test.ignored_columns.len();
-        note(columns > 0, format!("{columns} columns of the test set are not the model's and were ignored"));
+        note(columns > 0, format!("{columns} columns of the test set are not the model's and were ignored."));
         note(
             test.rounded_cells > 0,
             format!(
-                "{} cells had more decimals than the schema and were rounded (half to even)",
+                "{} cells had more decimals than the schema and were rounded (half to even).",
                 test.rounded_cells
             ),
         );
         note(
             test.out_of_range_cells > 0,
             format!(
-                "{} cells lie outside the declared ranges and were clipped, for prover and verifier alike",
+                "{} cells lie outside the declared ranges and were clipped, for prover and verifier alike.",
                 test.out_of_range_cells
             ),
         );
         note(
             test.numbered_labels,
-            "the labels are numbers, read as positions of the classes in the schema".into(),
+            "The labels are numbers, read as positions of the classes in the schema.".into(),
         );
     }
     for file in &given.ignored {
-        notes.push(format!("not needed and not looked at: {file}"));
+        notes.push(format!("Not needed and not looked at: {file}."));
     }
     notes
 }
