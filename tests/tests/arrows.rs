@@ -42,7 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tacit-data", &["tacit-model"]),
     ("tacit-competition", &["tacit-model", "tacit-claim", "tacit-data", "tacit-core"]),
     ("tacit-exchange", &["tacit-model", "tacit-claim"]),
-    ("tacit-server", &["tacit-claim", "tacit-exchange"]),
+    ("tacit-server", &["tacit-claim", "tacit-exchange", "tacit-web"]),
     ("tacit-client", &["tacit-model", "tacit-claim", "tacit-core", "tacit-exchange"]),
     ("tacit-web", &["tacit-model", "tacit-claim", "tacit-core", "tacit-data"]),
 ];

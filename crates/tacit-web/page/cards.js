@@ -157,11 +157,19 @@ function accuracies(quantisation) {
 }
 
 function features(list) {
-  const row = (f) => [f.name, f.unit ?? "", `${f.min} to ${f.max}`, String(f.decimals), [f.code, f.system].filter(Boolean).join(", ")];
-  const coded = list.some((f) => f.code || f.system);
-  const cut = (cells) => (coded ? cells : cells.slice(0, 4));
-  const head = cut(["feature", "unit", "allowed range", "decimals", "code"]);
-  const draw = (some) => table(`${list.length} features, each in its allowed range`, head, some.map((f) => cut(row(f))), [2, 3]);
+  const range = (f) => `${f.min} to ${f.max}`;
+  const code = (f) => [f.code, f.system].filter(Boolean).join(", ");
+  const columns = [
+    ["feature", (f) => f.name],
+    ["unit", (f) => f.unit ?? ""],
+    ["allowed range", range, true],
+    ["decimals", (f) => String(f.decimals), true],
+    ["code", code],
+  ].filter(([, text]) => list.some(text));
+  const head = columns.map(([name]) => name);
+  const numbers = columns.flatMap(([, , number], i) => (number ? [i] : []));
+  const row = (f) => columns.map(([, text]) => text(f));
+  const draw = (some) => table(`${list.length} features, each in its allowed range`, head, some.map(row), numbers);
   if (list.length <= MOST_ROWS) return draw(list);
   const place = el("div", {}, draw(list.slice(0, MOST_ROWS)));
   const all = el("button", { type: "button", className: "plain" }, `Show all ${list.length} features`);

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use serde_json::{Value, json};
-use tacit_claim::{CardName, Context, EngineId, OwnerKey};
+use tacit_claim::{CardName, Context, Disclosure, EngineId, OwnerKey};
 use tacit_core::{
     CommitRequest, Committed, DataFolder, ProveInference, Record, Silent, commit, commit_input,
     prove_inference,
@@ -28,6 +28,7 @@ struct Files {
     model: Vec<u8>,
     record: Vec<u8>,
     pin: String,
+    disclosure: Vec<u8>,
 }
 
 fn files() -> &'static Files {
@@ -64,7 +65,9 @@ fn files() -> &'static Files {
             prove_inference(&folder, &request, &mut rng, &Silent).unwrap()
         };
         let (plain, other) = (prove(false), prove(true));
+        let shared = Disclosure { bundle: plain.bundle.clone(), card: card.clone(), points: points.clone() };
         Files {
+            disclosure: shared.to_bytes(),
             card: card.to_json().to_vec(),
             proof: plain.bundle.to_bytes(),
             other: other.bundle.to_bytes(),
@@ -99,6 +102,13 @@ fn proofs_hold_with_what_belongs_to_them() {
         verdict(&[("x", &f.record), ("card.json", &f.card), ("a.proof", &f.proof)], Expected::default());
     assert_eq!(found, "holds", "{report}");
     assert!(!report["notes"].to_string().contains("commitment"), "{report}");
+
+    // A disclosure has its card in it; the same card beside it does no harm.
+    let shared = [("d.proof", &f.disclosure[..]), ("card.json", &f.card)];
+    for given in [&shared[..1], &shared] {
+        let (found, report) = verdict(given, Expected::default());
+        assert_eq!(found, "holds", "{report}");
+    }
 
     let other = [("b.proof", &f.other[..]), ("card.json", &f.card)];
     let (found, report) = verdict(&other, Expected::default());
@@ -138,6 +148,7 @@ fn inspection_says_what_is_missing() {
     };
     assert_eq!(missing(&[("a.proof", &f.proof)]), json!(["card"]));
     assert_eq!(missing(&[("a.proof", &f.proof), ("c", &f.card)]), json!([]));
+    assert_eq!(missing(&[("d.proof", &f.disclosure)]), json!([]));
     assert_eq!(missing(&[("b.proof", &f.other)]), json!(["card", "model"]));
     assert_eq!(missing(&[("b.proof", &f.other), ("m", &f.model), ("c", &f.card)]), json!([]));
     let found = call(Task::Inspect, &[("c", &f.card), ("x", b"abc"), ("s", &f.answer)], Expected::default());
@@ -149,7 +160,7 @@ fn inspection_says_what_is_missing() {
 #[test]
 fn altered_files_are_never_accepted_and_never_trap() {
     let f = files();
-    for (which, file) in [&f.card, &f.proof].into_iter().enumerate() {
+    for (which, file) in [&f.card, &f.proof, &f.disclosure].into_iter().enumerate() {
         for at in (0..40).map(|i| i * (file.len() - 1) / 39) {
             let mut bad = file.clone();
             bad[at] ^= 1 << (at % 8);

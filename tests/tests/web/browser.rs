@@ -25,6 +25,27 @@ pub(crate) struct Browser {
     _output: Lines<BufReader<ChildStdout>>,
 }
 
+/// A driver, its output, and the port that it listens on.
+fn launch() -> Option<(Child, Lines<BufReader<ChildStdout>>, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver starts");
+    let mut output = BufReader::new(driver.stdout.take().expect("it is piped")).lines();
+    let port = output
+        .by_ref()
+        .map_while(Result::ok)
+        .filter_map(|line| line.split_once("on port ")?.1.trim_end_matches('.').parse::<u16>().ok())
+        .find(|port| *port != 0);
+    if port.is_none() {
+        let _ = driver.kill();
+        let _ = driver.wait();
+    }
+    Some((driver, output, port?))
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.driver.kill();
@@ -49,19 +70,8 @@ impl WebDriverCompatibleCommand for Vendor {
 impl Browser {
     /// Starts `chromedriver`, and a session with it.
     pub(crate) async fn start() -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let mut output = BufReader::new(driver.stdout.take().expect("it is piped")).lines();
-        let port = output
-            .by_ref()
-            .map_while(Result::ok)
-            .filter_map(|line| line.split_once("on port ")?.1.trim_end_matches('.').parse::<u16>().ok())
-            .find(|port| *port != 0)
-            .expect("chromedriver names its port");
+        // It asks for a free port of both families by turns, and gives up where the second is taken.
+        let (driver, output, port) = (0..10).find_map(|_| launch()).expect("chromedriver names its port");
         let capabilities = json!({
             "goog:chromeOptions": { "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                 "--no-first-run", "--disable-background-networking", "--window-size=1200,900"] },

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rand_core::OsRng;
-use tacit_claim::{Bundle, Card, CardName, Claim, ClaimKind, Context, EngineId, OwnerKey, Requirement};
+use tacit_claim::{
+    Bundle, Card, CardName, Claim, ClaimKind, Context, Disclosure, EngineId, OwnerKey, Requirement,
+};
 use tacit_core::{
     CommitRequest, Committed, DataFolder, ProveInference, Proved, Record, Required, Silent, TestSetProof,
     commit, prove_accuracy, prove_inference,
@@ -78,6 +80,12 @@ impl Fixture {
         write("hidden.proof", &hidden.bundle.to_bytes());
         write("hidden.answer.secret", &hidden.output_opening.expect("a hidden answer").to_bytes());
         write("accuracy.proof", &accuracy(&data, &model, &committed, &schema).to_bytes());
+        let shared = Disclosure {
+            bundle: good.bundle.clone(),
+            card: committed.card.clone(),
+            points: committed.points.clone(),
+        };
+        write("shared.proof", &shared.to_bytes());
         write("halo2.proof", &halo2(&committed.card, good.bundle.claim()).to_bytes());
         write("test.csv", TEST);
         write("garbage.bin", &[0xa5; 5000]);

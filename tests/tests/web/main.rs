@@ -227,6 +227,11 @@ fn what_else_a_proof_needs_is_said() {
                 "{text}"
             );
 
+            // A disclosure needs nothing.
+            let (class, text) = s.verdict(&["shared.proof"]).await;
+            assert_eq!((class.as_str(), text.contains(&s.files.answer)), ("holds", true), "{text}");
+            assert!(s.relay.asked().iter().all(|a| !a.path.starts_with("/v1/cards/")));
+
             let (class, text) = s.verdict(&["hidden.proof", "card.json"]).await;
             assert_eq!((class.as_str(), text.contains(&s.files.answer)), ("holds", false), "{text}");
             s.browser.choose(&[&s.files.path("hidden.answer.secret")]).await;

@@ -1,6 +1,9 @@
 //! The files that somebody dropped, told apart by what they hold.
 
-use tacit_claim::{Bundle, Card, CardPoints, FileKind, InputOpening, OutputOpening, sniff};
+use tacit_claim::{
+    Bundle, BundleError, Card, CardPoints, Disclosure, DisclosureError, FileKind, InputOpening,
+    OutputOpening, sniff,
+};
 use tacit_model::Model;
 
 use super::report::{Stop, Verdict};
@@ -71,8 +74,16 @@ impl<'a> Given<'a> {
         let kind = sniff(bytes);
         match kind {
             FileKind::Proof => put(&mut self.proof, proof(file)?, file),
-            FileKind::Card => put(&mut self.card, read(file, Card::from_json(bytes))?, file),
-            FileKind::CardPoints => put(&mut self.points, read(file, CardPoints::from_bytes(bytes))?, file),
+            FileKind::Disclosure => {
+                let Disclosure { bundle, card, points } = disclosure(file)?;
+                put(&mut self.proof, Proof { name, bytes: bytes.len(), bundle }, file)?;
+                points.map_or(Ok(()), |points| put_same(&mut self.points, points, file))?;
+                put_same(&mut self.card, card, file)
+            }
+            FileKind::Card => put_same(&mut self.card, read(file, Card::from_json(bytes))?, file),
+            FileKind::CardPoints => {
+                put_same(&mut self.points, read(file, CardPoints::from_bytes(bytes))?, file)
+            }
             FileKind::Model => put(&mut self.model, read(file, Model::from_bytes(bytes))?, file),
             FileKind::OutputOpening => {
                 put(&mut self.answer, read(file, OutputOpening::from_bytes(bytes))?, file)
@@ -98,6 +109,7 @@ impl<'a> Given<'a> {
 pub(super) const fn use_of(kind: FileKind) -> Option<&'static str> {
     Some(match kind {
         FileKind::Proof => "the proof",
+        FileKind::Disclosure => "the proof with its card",
         FileKind::Card => "the card",
         FileKind::CardPoints => "the points of the card",
         FileKind::Model => "the model, whose weights are compared with the card's",
@@ -117,22 +129,38 @@ fn put<T>(place: &mut Option<T>, value: T, file: &File<'_>) -> Result<(), Stop> 
         .advise("start again, and drop the files of one proof at a time"))
 }
 
+/// The same for what may come twice, in a disclosure and beside it, if it is the same.
+fn put_same<T: PartialEq>(place: &mut Option<T>, value: T, file: &File<'_>) -> Result<(), Stop> {
+    if place.as_ref() == Some(&value) { Ok(()) } else { put(place, value, file) }
+}
+
 fn read<T>(file: &File<'_>, found: Result<T, impl std::fmt::Display>) -> Result<T, Stop> {
     found.map_err(|e| {
         Stop::unusable(format!("{}: {e}", file.name)).advise("get the file from its owner again")
     })
 }
 
-/// A proof. One that was altered until it is none does not hold; one of a version to come is unusable.
-pub(super) fn proof<'a>(file: &'a File<'a>) -> Result<Proof<'a>, Stop> {
-    let bundle = Bundle::from_bytes(file.bytes).map_err(|e| {
-        let newer = e.newer_than();
-        let reason = format!("{}: {e}", file.name);
-        match newer {
-            Some(read) => Stop::unusable(reason)
-                .advise(format!("use a newer verifier, or ask for a proof of version {read}")),
-            None => Stop::new(Verdict::DoesNotHold, reason).advise("ask the prover for the proof again"),
-        }
-    })?;
+/// A proof.
+fn proof<'a>(file: &'a File<'a>) -> Result<Proof<'a>, Stop> {
+    let bundle = Bundle::from_bytes(file.bytes).map_err(|e| unproved(file, &e, &e))?;
     Ok(Proof { name: &file.name, bytes: file.bytes.len(), bundle })
+}
+
+/// A proof with its card.
+fn disclosure(file: &File<'_>) -> Result<Disclosure, Stop> {
+    Disclosure::from_bytes(file.bytes).map_err(|e| match &e {
+        DisclosureError::Bundle(bundle) => unproved(file, &e, bundle),
+        DisclosureError::Length => unproved(file, &e, &BundleError::Truncated),
+        _ => Stop::unusable(format!("{}: {e}", file.name)).advise("ask whoever made the file for it again"),
+    })
+}
+
+/// Why a file is no proof. One that was altered until it is none does not hold; one of a version to come is unusable.
+fn unproved(file: &File<'_>, shown: &dyn std::fmt::Display, error: &BundleError) -> Stop {
+    let reason = format!("{}: {shown}", file.name);
+    match error.newer_than() {
+        Some(read) => Stop::unusable(reason)
+            .advise(format!("use a newer verifier, or ask for a proof of version {read}")),
+        None => Stop::new(Verdict::DoesNotHold, reason).advise("ask the prover for the proof again"),
+    }
 }

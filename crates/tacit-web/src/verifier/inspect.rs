@@ -1,7 +1,7 @@
 //! What some files are, before anything is checked: so that the page can say what is missing, and fetch a card.
 
 use serde::Serialize;
-use tacit_claim::{Card, ClaimKind, EngineId, FileKind, WeightsClaim, sniff};
+use tacit_claim::{Card, ClaimKind, EngineId, WeightsClaim, sniff};
 
 use super::files::{File, Given, use_of};
 
@@ -84,7 +84,8 @@ pub struct CardSummary {
 /// Says what the files are.
 #[must_use]
 pub fn inspect(files: &[File<'_>]) -> Inspection {
-    let (mut proof, mut card, mut has) = (None, None, Vec::new());
+    let (mut proof, mut card) = (None, None);
+    let (mut has_points, mut has_model, mut has_data) = (false, false, false);
     let inspected = files
         .iter()
         .map(|file| {
@@ -92,7 +93,9 @@ pub fn inspect(files: &[File<'_>]) -> Inspection {
             let kind = sniff(file.bytes);
             let problem = found.as_ref().err().map(|stop| stop.reason().to_owned());
             if let Ok(given) = found {
-                has.push(kind);
+                has_points |= given.points.is_some();
+                has_model |= given.model.is_some();
+                has_data |= given.data.is_some();
                 proof = given.proof.map(|p| p.bundle).or(proof.take());
                 card = given.card.or(card.take());
             }
@@ -109,13 +112,12 @@ pub fn inspect(files: &[File<'_>]) -> Inspection {
         let claim = bundle.claim();
         let card = card.as_ref().filter(|card: &&Card| card.id() == claim.card_id);
         let points = claim.engine == EngineId::Sumcheck && card.is_some_and(needs_points);
-        let needed = [
-            (Missing::Card, card.is_none(), FileKind::Card),
-            (Missing::Points, points, FileKind::CardPoints),
-            (Missing::Model, claim.weights() == WeightsClaim::Revealed, FileKind::Model),
-            (Missing::Data, claim.dataset_digest().is_some(), FileKind::Unknown),
+        let missing = [
+            (Missing::Card, card.is_none()),
+            (Missing::Points, points && !has_points),
+            (Missing::Model, claim.weights() == WeightsClaim::Revealed && !has_model),
+            (Missing::Data, claim.dataset_digest().is_some() && !has_data),
         ];
-        let lacks = |kind: FileKind| kind == FileKind::Card || !has.contains(&kind);
         ProofSummary {
             card_id: claim.card_id.to_string(),
             engine: claim.engine.name(),
@@ -125,7 +127,7 @@ pub fn inspect(files: &[File<'_>]) -> Inspection {
                 ClaimKind::Accuracy(_) => "accuracy",
                 ClaimKind::Predictions(_) => "predictions",
             },
-            missing: needed.into_iter().filter(|(_, n, kind)| *n && lacks(*kind)).map(|(m, ..)| m).collect(),
+            missing: missing.into_iter().filter(|(_, lacks)| *lacks).map(|(what, _)| what).collect(),
         }
     });
     Inspection { files: inspected, proof, card: card.map(|card| summary(&card)) }
