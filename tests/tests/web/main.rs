@@ -126,6 +126,7 @@ fn a_good_proof_holds() {
             ] {
                 assert!(text.contains(wanted), "{wanted}: {text}");
             }
+            println!("{}", text.lines().find(|line| line.ends_with("in this browser")).unwrap());
             assert_eq!(s.browser.eval("return document.activeElement.id").await, "verdict-title");
             for (width, dark) in [(1200, false), (1200, true), (400, false), (400, true)] {
                 assert!(s.browser.picture("holds", width, dark).await <= u64::from(width));
