@@ -58,6 +58,20 @@ pub(super) fn test(schema: &Schema) -> Result<Records, Failure> {
     read(TEST, "test.csv", LABEL, schema, OutOfRangePolicy::Clip, RowChoice::All)
 }
 
+/// One test record as a file of its own, without its label.
+pub(super) fn record_file() -> Result<Vec<u8>, Failure> {
+    let broken = |e: csv::Error| Failure::new(format!("the bundled records: {e}"));
+    let mut reader = csv::Reader::from_reader(TEST);
+    let header = reader.headers().map_err(broken)?.clone();
+    let row = reader.records().nth(ROW).transpose().map_err(broken)?.unwrap_or_default();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for line in [&header, &row] {
+        let fields = header.iter().zip(line).filter(|(name, _)| *name != LABEL).map(|(_, field)| field);
+        writer.write_record(fields).map_err(broken)?;
+    }
+    writer.into_inner().map_err(|e| Failure::new(format!("the bundled records: {e}")))
+}
+
 /// One test record.
 pub(super) fn record(schema: &Schema) -> Result<Records, Failure> {
     read(TEST, "test.csv", LABEL, schema, OutOfRangePolicy::Refuse, RowChoice::One(Some(ROW)))

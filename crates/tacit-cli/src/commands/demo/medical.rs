@@ -2,7 +2,9 @@
 
 use rand_core::OsRng;
 use serde_json::{Value, json};
-use tacit_claim::{Bundle, Card, CardName, CardPoints, Context, EngineId, InputOpening, WeightsOpening};
+use tacit_claim::{
+    Bundle, Card, CardName, CardPoints, Context, EngineId, InputOpening, OwnerKey, WeightsOpening,
+};
 use tacit_core::srs::SrsPolicy;
 use tacit_core::{
     CommitRequest, Committed, CoreError, DataFolder, Expectations, ProveInference, Proved, Record, Silent,
@@ -15,14 +17,15 @@ use tacit_onnx::{QuantiseOptions, float_logits, quantise};
 use tacit_relations::{Inference, Visibility, lower_inference};
 
 use super::figures::{Figures, median, once, shown};
+use super::exchange::{self, Provider};
 use super::{Teller, attacks, attempts, bundled, identity, temporary};
 use crate::commands::prove::setup_text;
 use crate::failure::Failure;
 use crate::report::{BOLD, GOOD, Item, LOUD, PLAIN, Report, rate, table};
 
-const STORY: &str = "A provider keeps a model that tells malignant from benign breast masses. A patient gets its answer, \
-     and a proof that the advertised model gave it for exactly her record. Neither weights nor record are shown to \
-     whoever verifies.";
+const STORY: &str = "A provider keeps a model that tells malignant from benign breast masses. A patient sends it a record, sealed, \
+     through a relay that can read nothing, and gets its answer, with a proof that the advertised model gave it for exactly her \
+     record. Neither weights nor record are shown to whoever verifies.";
 const SUCCINCT: &str = "The halo2 engine proves the same claim in fewer bytes. It takes longer, and needs a setup that was made in \
      a ceremony.";
 const UNSAFE: &str =
@@ -92,14 +95,20 @@ pub(super) fn run(teller: &mut Teller) -> Result<Report, Failure> {
     let schema = bundled::schema()?;
     let train = bundled::train(&schema)?;
     let (model, accuracies) = quantised(teller, &schema, &train, &mut figures)?;
-    let Committed { card, points, opening } = committed(teller, &folder, &model, &mut figures)?;
+    let owner = identity();
+    let Committed { card, points, opening } = committed(teller, &folder, &model, &owner, &mut figures)?;
+    let provider =
+        Provider { key: &owner, model: &model, card: &card, points: points.as_ref(), opening: &opening };
+    let lies = exchange::run(teller, temporary.path(), &provider, &mut figures)?;
+
     let record = patient(teller, &card)?;
     let context = Context::new("request 1").map_err(|e| Failure::new(e.to_string()))?;
     let scene = Scene { folder, verifier, model, card, points, opening, record, context };
     let (proof, verdict) = proved(teller, &scene, &mut figures)?;
 
     teller.chapter("Others try to cheat");
-    let mut attempts = attacks::on_the_claim(&scene, &proof, teller)?;
+    let mut attempts = lies;
+    attempts.extend(attacks::on_the_claim(&scene, &proof, teller)?);
 
     teller.chapter("The same as a smaller proof, for whoever wants one");
     let succinct = succinct(teller, &scene, &mut figures)?;
@@ -171,15 +180,15 @@ fn committed(
     teller: &mut Teller,
     folder: &DataFolder,
     model: &Model,
+    owner: &OwnerKey,
     figures: &mut Figures,
 ) -> Result<Committed, Failure> {
-    teller.chapter("The provider commits to the model and publishes the card");
-    let owner = identity();
+    teller.chapter("The provider commits to the model");
     let request = CommitRequest {
         model,
         name: CardName::new("breast mass diagnosis").map_err(|e| Failure::new(e.to_string()))?,
         engines: &EngineId::ALL,
-        owner: &owner,
+        owner,
         public_weights: false,
         quantisation: None,
     };
@@ -195,7 +204,7 @@ fn committed(
 }
 
 fn patient(teller: &mut Teller, card: &Card) -> Result<InputOpening, Failure> {
-    teller.chapter("The patient commits to her record");
+    teller.chapter("The same without a network: a record is committed to");
     let mut records = bundled::record(card.schema())?;
     let record = records.rows.pop().unwrap_or_default();
     let opening = commit_input(card, record, &mut OsRng)?;

@@ -4,6 +4,7 @@ mod attacks;
 mod attempts;
 mod bundled;
 mod cheats;
+mod exchange;
 mod figures;
 mod forging;
 mod kaggle;

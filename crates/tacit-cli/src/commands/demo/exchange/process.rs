@@ -1,0 +1,113 @@
+//! Processes that run this very program's commands, each in a folder of its own.
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Failed;
+use crate::commands::demo::Teller;
+use crate::failure::Failure;
+use crate::report::{BOLD, Item, PLAIN};
+
+/// Somebody with a folder.
+pub(super) struct Party {
+    name: String,
+    folder: PathBuf,
+}
+
+/// A process that ends with its value.
+pub(super) struct Running {
+    name: String,
+    child: std::sync::Mutex<Child>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(child) = self.child.get_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Party {
+    pub(super) fn new(parent: &Path, name: &str) -> Result<Self, Failure> {
+        let folder = parent.join(name);
+        std::fs::create_dir_all(&folder).map_err(Failed::from)?;
+        Ok(Self { name: name.to_owned(), folder })
+    }
+
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command, Failed> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("XDG_DATA_HOME", self.folder.join("data"))
+            .stdin(Stdio::null());
+        Ok(command)
+    }
+
+    fn tell(&self, teller: &Teller, arguments: &[&str]) {
+        teller.tell(&[Item::Line(BOLD, format!("{}$ tacit {}", self.name, arguments.join(" ")))]);
+    }
+
+    /// Runs a command and shows it and what it prints.
+    pub(super) fn run(&self, teller: &Teller, arguments: &[&str]) -> Result<(), Failure> {
+        self.tell(teller, arguments);
+        let printed = self.output(arguments)?;
+        for line in printed.lines().filter(|l| !l.trim().is_empty()) {
+            teller.tell(&[Item::Line(PLAIN, format!("  {line}"))]);
+        }
+        Ok(())
+    }
+
+    /// Runs a command whose output is of no interest unless it fails.
+    pub(super) fn quietly(&self, arguments: &[&str]) -> Result<(), Failure> {
+        self.output(arguments).map(|_| ())
+    }
+
+    fn output(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let output = self.command(arguments)?.output().map_err(Failed::from)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let code = output.status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(2);
+        Err(Failure::new(said.join(" ")).code(code))
+    }
+
+    /// Starts a command that goes on.
+    pub(super) fn start(&self, teller: &Teller, arguments: &[&str]) -> Result<Running, Failure> {
+        self.tell(teller, &[arguments, &["&"]].concat());
+        let log = std::fs::File::create(self.folder.join("log")).map_err(Failed::from)?;
+        let mut command = self.command(arguments)?;
+        command.stdout(log.try_clone().map_err(Failed::from)?).stderr(log);
+        let child = std::sync::Mutex::new(command.spawn().map_err(Failed::from)?);
+        Ok(Running { name: self.name.clone(), child })
+    }
+}
+
+/// A port of 127.0.0.1 that nobody listens on.
+pub(super) fn free_port() -> Result<u16, Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Failed::from)?;
+    Ok(listener.local_addr().map_err(Failed::from)?.port())
+}
+
+/// Waits until somebody listens.
+pub(super) fn wait_for(port: u16, process: &Running) -> Result<(), Failure> {
+    let start = Instant::now();
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        let ended = process.child.lock().map(|mut c| c.try_wait().ok().flatten().is_some()).unwrap_or(true);
+        if ended || start.elapsed() > Duration::from_secs(20) {
+            return Err(Failed(format!("the {} does not come up", process.name)).into());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
