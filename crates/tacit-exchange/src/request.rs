@@ -21,7 +21,7 @@ use crate::pending::PendingRequest;
 use crate::prekey::{Prekey, PrekeySecret};
 use crate::suite::{self, ENCAPSULATED, Exported, Frame, SealError, SecretKey, Suite};
 
-const INFO: &[u8] = b"tacit exchange 1 request";
+pub(crate) const INFO: &[u8] = b"tacit exchange 1 request";
 /// Longest content of a request, in bytes.
 const MAX_REQUEST: usize = 16 << 20;
 

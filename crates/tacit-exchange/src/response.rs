@@ -19,7 +19,7 @@ use crate::padding::MAX_CONTENT;
 use crate::request::OpenedRequest;
 use crate::suite::{self, ENCAPSULATED, Exported, Frame, Psk, SealError, SecretKey};
 
-const INFO: &[u8] = b"tacit exchange 1 response";
+pub(crate) const INFO: &[u8] = b"tacit exchange 1 response";
 const DOMAIN: &str = "tacit/exchange/response/1";
 const SIGNATURE: usize = 64;
 const SEALED: u8 = 0;

@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 
 use crate::padding;
 
+#[cfg(test)]
+mod vectors;
+
 type PublicKey = <XWing as hpke::Kem>::PublicKey;
 type PrivateKey = <XWing as hpke::Kem>::PrivateKey;
 type EncappedKey = <XWing as hpke::Kem>::EncappedKey;
