@@ -177,6 +177,13 @@ pub struct SignatureInput {
     signature: OwnerSignature,
 }
 
+fn text<'v>((name, value): (&'static str, &'v BareItem)) -> Result<&'v str, HttpSignatureError> {
+    match value {
+        BareItem::String(text) => Ok(text.as_str()),
+        _ => Err(HttpSignatureError::Parameter(name)),
+    }
+}
+
 /// Reads the three fields of a request by `field`, which gives the one value of the field of that (lower-case) name.
 ///
 /// # Errors
@@ -199,10 +206,6 @@ pub fn parse<'a>(
     }
     let parameter = |name: &'static str| {
         covered.params.get(name).ok_or(HttpSignatureError::Parameter(name)).map(|value| (name, value))
-    };
-    let text = |(name, value)| match value {
-        &BareItem::String(ref text) => Ok(text.as_str()),
-        _ => Err(HttpSignatureError::Parameter(name)),
     };
     let created = match parameter("created")? {
         (_, BareItem::Integer(created)) => u64::try_from(*created).ok(),

@@ -11,6 +11,14 @@ bytes32! {
     /// SHA-256 of a sealed request, header and ciphertext, 32 bytes.
     RequestId
 }
+impl RequestId {
+    /// The id of a sealed request's bytes, whatever they are.
+    #[must_use]
+    pub fn of(message: &[u8]) -> Self {
+        Self(tacit_claim::encoding::domain_hash("tacit/exchange/request/1", &[message]))
+    }
+}
+
 bytes32! {
     /// Names a prekey of a provider: SHA-256 of its suite and public key, 32 bytes.
     PrekeyId

@@ -98,7 +98,12 @@ pub fn decrypt(bytes: &[u8], passphrase: &str) -> Result<OwnerKey, KeyFileError>
     let parameters = field("argon2id")?;
     let salt: [u8; 16] = bytes_of(field("salt")?).ok_or(E::Line("salt"))?;
     let nonce: [u8; 24] = bytes_of(field("nonce")?).ok_or(E::Line("nonce"))?;
-    let sealed = hex::decode(field("sealed")?).map_err(|_| E::Line("sealed"))?;
+    let digits = field("sealed")?;
+    let sealed = hex::decode(digits).map_err(|_| E::Line("sealed"))?;
+    // The one line that the cipher does not cover: no second spelling.
+    if hex::encode(&sealed) != digits {
+        return Err(E::Line("sealed"));
+    }
     if lines.next().is_some() {
         return Err(E::Line("last"));
     }
@@ -133,5 +138,5 @@ fn cipher(
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(passphrase.as_bytes(), salt, &mut *key)
         .map_err(|_| KeyFileError::Parameters(memory))?;
-    Ok(XChaCha20Poly1305::new(&Key::from(*key)))
+    Ok(XChaCha20Poly1305::new(<&Key>::from(&*key)))
 }

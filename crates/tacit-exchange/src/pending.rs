@@ -93,7 +93,7 @@ impl PendingRequest {
         capability: Capability,
         reply: SecretKey,
         exported: Exported,
-        nonce: [u8; 32],
+        nonce: Zeroizing<[u8; 32]>,
     ) -> Self {
         Self {
             relay,
@@ -103,7 +103,7 @@ impl PendingRequest {
             capability,
             reply,
             exported,
-            nonce: Zeroizing::new(nonce),
+            nonce,
             engine: ask.engine,
             input: ask.input.clone(),
         }

@@ -131,5 +131,5 @@ impl Prekeys {
 
 fn cipher(key: &OwnerKey) -> XChaCha20Poly1305 {
     let derived = key.derive("tacit/exchange/prekeys/1");
-    XChaCha20Poly1305::new(&Key::from(*derived))
+    XChaCha20Poly1305::new(<&Key>::from(&*derived))
 }

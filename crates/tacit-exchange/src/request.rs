@@ -84,7 +84,12 @@ impl SealedRequest {
         if !suite::is_sealed_len(body) {
             return Err(MessageError::BodyLength(body));
         }
-        Ok(Self { header, id: request_id(bytes), body_at: bytes.len() - rest.len(), bytes: bytes.to_vec() })
+        Ok(Self {
+            header,
+            id: RequestId::of(bytes),
+            body_at: bytes.len() - rest.len(),
+            bytes: bytes.to_vec(),
+        })
     }
 
     /// The message.
@@ -104,10 +109,6 @@ impl SealedRequest {
     pub const fn id(&self) -> RequestId {
         self.id
     }
-}
-
-fn request_id(bytes: &[u8]) -> RequestId {
-    RequestId(domain_hash("tacit/exchange/request/1", &[bytes]))
 }
 
 /// The context of the proof that answers a request. The nonce travels inside the sealed body, so that nobody else can tell
@@ -172,8 +173,8 @@ impl Ask<'_> {
         let mut secret = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *secret);
         let capability = Capability::new(*secret);
-        let mut nonce = [0; 32];
-        rng.fill_bytes(&mut nonce);
+        let mut nonce = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *nonce);
         let reply = SecretKey::generate(rng);
         let header = RequestHeader {
             suite: Suite::ONLY,
@@ -189,7 +190,7 @@ impl Ask<'_> {
             record: self.input.record.clone(),
             committed: committed.clone(),
             reply_key: reply.public(),
-            nonce,
+            nonce: *nonce,
         };
         let capacity =
             256 + body.record.len() * 10 + committed.commitment.as_bytes().len() + body.reply_key.len();
@@ -199,13 +200,27 @@ impl Ask<'_> {
         }
         let mut bytes = SealedRequest::assemble(&header);
         let frame = Frame { info: INFO, aad: &bytes, psk: None };
-        let sealed = suite::seal(self.prekey.key(), &frame, &content, 0, rng)?;
+        let sealed = suite::seal(self.prekey.key(), &frame, &content, content.len() + self.slack(), rng)?;
         let body_at = bytes.len();
         bytes.extend_from_slice(&sealed.encapsulated);
         bytes.extend_from_slice(&sealed.body);
-        let request = SealedRequest { header, id: request_id(&bytes), body_at, bytes };
+        let request = SealedRequest { header, id: RequestId::of(&bytes), body_at, bytes };
         Ok(PendingRequest::new(relay, self, request, capability, reply, sealed.exported, nonce))
     }
+
+    /// How many bytes more the longest record within the card's ranges takes: an integer takes as many as its size needs,
+    /// and the length of what is sealed is to say nothing of it.
+    fn slack(&self) -> usize {
+        let features = &self.card.schema().features;
+        let longest: usize = features.iter().map(|f| encoded_len(f.min).max(encoded_len(f.max))).sum();
+        longest.saturating_sub(self.input.record.iter().map(|v| encoded_len(*v)).sum())
+    }
+}
+
+/// Bytes of an integer in postcard: seven bits in each of what is twice its magnitude.
+fn encoded_len(value: i64) -> usize {
+    let zigzag = ((value << 1) ^ (value >> 63)) | 1;
+    (64 - zigzag.leading_zeros() as usize).div_ceil(7)
 }
 
 /// A request that its provider has opened. Zeroised when dropped, never printed.
@@ -290,3 +305,16 @@ impl OpenedRequest {
 }
 
 const _: () = assert!(MAX_REQUEST <= MAX_CONTENT);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_take_as_many_bytes_as_is_reckoned() {
+        let powers = (0..64).map(|n| 1i64 << n).flat_map(|p| [p, p.wrapping_sub(1), p.wrapping_neg(), !p]);
+        for value in powers.chain([0]) {
+            assert_eq!(encoded_len(value), encoding::encode(&value).len(), "{value}");
+        }
+    }
+}

@@ -26,7 +26,7 @@ const SEALED: u8 = 0;
 const UNOPENED: u8 = 1;
 
 /// Why a provider does not answer a request that it has opened. Sealed like an answer: the patient alone reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// The record is for another schema than the card's.
     WrongSchema,
@@ -59,6 +59,27 @@ pub enum Refusal {
     Failed,
 }
 
+/// Shows no value of a record.
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongSchema => f.write_str("WrongSchema"),
+            Self::WrongLength { expected, actual } => {
+                f.debug_struct("WrongLength").field("expected", expected).field("actual", actual).finish()
+            }
+            Self::OutOfRange { feature, value: _ } => {
+                write!(f, "OutOfRange {{ feature: {feature}, value hidden }}")
+            }
+            Self::OtherCommitment => f.write_str("OtherCommitment"),
+            Self::Engine => f.write_str("Engine"),
+            Self::Expired { age, max } => {
+                f.debug_struct("Expired").field("age", age).field("max", max).finish()
+            }
+            Self::Failed => f.write_str("Failed"),
+        }
+    }
+}
+
 /// Why a provider could not open a request. Not sealed, since there is nothing to seal to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unopened {
@@ -88,7 +109,8 @@ impl Unopened {
 }
 
 /// What a provider says to a request that it has opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // one at a time, and mostly the large one
 pub enum Answer {
     /// A claim and its proof, which the patient has yet to verify.
     Proved(Bundle),
@@ -96,10 +118,30 @@ pub enum Answer {
     Refused(Refusal),
 }
 
+/// Shows nothing of a diagnosis.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proved(bundle) => write!(f, "Proved(proof of {} bytes, hidden)", bundle.proof().len()),
+            Self::Refused(refusal) => write!(f, "Refused({refusal:?})"),
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 enum AnswerBody {
     Proved(Vec<u8>),
     Refused(Refusal),
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        match self {
+            Self::Proved(bytes) => bytes.zeroize(),
+            Self::Refused(Refusal::OutOfRange { value, .. }) => value.zeroize(),
+            Self::Refused(_) => {}
+        }
+    }
 }
 
 /// A sealed answer as it travels.
@@ -214,22 +256,22 @@ impl OpenedRequest {
             Answer::Proved(bundle) => AnswerBody::Proved(bundle.to_bytes()),
             Answer::Refused(refusal) => AnswerBody::Refused(refusal.clone()),
         };
-        let mut content = encoding::encode(&body);
+        let proof = if let AnswerBody::Proved(bytes) = &body { bytes.len() } else { 0 };
+        let content =
+            encoding::encode_secret(&body, AROUND + proof).expect("the capacity bounds either kind");
         let mut bytes = clear(SEALED, self.id());
         let psk = Some(Psk { secret: self.exported(), id: &self.id().0 });
         let frame = Frame { info: INFO, aad: &bytes, psk };
-        // Some bytes around a proof file, so that one of exactly `least` bytes is padded no further than a refusal.
-        let sealed = suite::seal(self.reply_key(), &frame, &content, least + AROUND, rng);
-        content.zeroize();
-        let sealed = sealed?;
+        let sealed = suite::seal(self.reply_key(), &frame, &content, least + AROUND, rng)?;
         bytes.extend_from_slice(&sealed.encapsulated);
         bytes.extend_from_slice(&sealed.body);
         Ok(SealedResponse::signed(self.id(), None, bytes, key))
     }
 }
 
-/// Most bytes that the encoding of an answer adds to a proof file.
-const AROUND: usize = 16;
+/// Bytes by which an answer may be longer than the proof file that its length is measured by, and still be padded no further
+/// than a refusal: its own encoding, a longer context, longer integers.
+const AROUND: usize = 1024;
 
 /// Opens an answer to the request `id`: checks who signed it, then what is sealed. The claim is not verified.
 pub(crate) fn open(
@@ -251,13 +293,10 @@ pub(crate) fn open(
     let (encapsulated, body) = content.split_at(ENCAPSULATED);
     let frame = Frame { info: INFO, aad: clear, psk: Some(Psk { secret: exported, id: &id.0 }) };
     let (content, _) = suite::open(reply, &frame, encapsulated, body).map_err(MessageError::from)?;
-    Ok(Ok(match encoding::decode(&content).map_err(MessageError::Content)? {
-        AnswerBody::Refused(refusal) => Answer::Refused(refusal),
-        AnswerBody::Proved(mut bytes) => {
-            let bundle = Bundle::from_bytes(&bytes);
-            bytes.zeroize();
-            Answer::Proved(bundle?)
-        }
+    let body: AnswerBody = encoding::decode(&content).map_err(MessageError::Content)?;
+    Ok(Ok(match &body {
+        AnswerBody::Refused(refusal) => Answer::Refused(refusal.clone()),
+        AnswerBody::Proved(bytes) => Answer::Proved(Bundle::from_bytes(bytes)?),
     }))
 }
 

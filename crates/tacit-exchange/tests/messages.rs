@@ -144,17 +144,8 @@ fn every_flipped_bit_of_an_answer_is_refused() {
     for at in 0..bytes.len() {
         let mut bad = bytes.to_vec();
         bad[at] ^= 1 << (at % 8);
-        assert!(SealedResponse::from_bytes(&bad).is_err_or(|r| pending.open(&r).is_err()), "byte {at}");
-    }
-}
-
-trait IsErrOr<T> {
-    fn is_err_or(self, f: impl FnOnce(T) -> bool) -> bool;
-}
-
-impl<T, E> IsErrOr<T> for Result<T, E> {
-    fn is_err_or(self, f: impl FnOnce(T) -> bool) -> bool {
-        self.map_or(true, f)
+        let opened = SealedResponse::from_bytes(&bad).map(|r| pending.open(&r));
+        assert!(!matches!(opened, Ok(Ok(_))), "byte {at}");
     }
 }
 
@@ -238,6 +229,42 @@ fn lengths_tell_nothing_within_a_bucket() {
     assert_eq!(world.send().request().to_bytes().len(), short);
 }
 
+/// What a record's integers are shows in nothing's length, also where their encodings fall on two sides of a size's end.
+#[test]
+fn lengths_tell_nothing_of_a_records_values() {
+    let mut world = world(14);
+    let architecture = mlp(&[2000, 2], 8, 8, 14).architecture().clone();
+    world.card = Card::sign(unsigned_card(&architecture, 14), &world.key).unwrap();
+    let features = &world.card.schema().features;
+    let records: [Vec<i64>; 3] = [
+        vec![0; features.len()],
+        features.iter().map(|f| f.max).collect(),
+        features.iter().map(|f| f.min).collect(),
+    ];
+    let lengths = records.map(|record| {
+        world.input.record = record;
+        world.send().request().to_bytes().len()
+    });
+    assert_eq!(lengths, [lengths[0]; 3]);
+    // By themselves, 2,000 zeros would take less than 4 KiB.
+    assert!(lengths[0] > 16 << 10, "{lengths:?}");
+}
+
+/// A proof that is somewhat longer than the one by which lengths were measured is padded like a refusal all the same.
+#[test]
+fn a_longer_claim_is_padded_no_further() {
+    let mut world = world(15);
+    let pending = world.send();
+    let opened = world.opened(&pending);
+    for length in (15_800..16_500).step_by(20) {
+        let proof = world.proof(&opened, length);
+        let measured = proof.to_bytes().len() - 200;
+        let mut len =
+            |answer| opened.answer(&answer, measured, &world.key, &mut world.rng).unwrap().to_bytes().len();
+        assert_eq!(len(Answer::Proved(proof)), len(Answer::Refused(Refusal::Failed)), "{length}");
+    }
+}
+
 #[test]
 fn nothing_that_travels_repeats_or_links() {
     let mut world = world(8);
@@ -273,6 +300,10 @@ fn nothing_shows_a_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(!shown.contains(&*pending.capability().to_bearer()));
+    let refused = Answer::Refused(Refusal::OutOfRange { feature: 1, value: -7_654_321 });
+    let proved = Answer::Proved(world.proof(&opened, 20));
+    let shown = format!("{refused:?} {refused:#?} {proved:?}");
+    assert!(!shown.contains("7654321") && !shown.contains("values"), "{shown}");
 }
 
 #[test]
@@ -376,6 +407,12 @@ fn key_files_open_with_their_passphrase_alone() {
     let other = owner(14).public().fingerprint().to_string();
     let renamed = text.replace(&key.public().fingerprint().to_string(), &other);
     assert!(key_file::decrypt(renamed.as_bytes(), "correct horse").is_err());
+    let (clear, sealed) = text.split_once("sealed ").unwrap();
+    let spelt = format!("{clear}sealed {}", sealed.to_uppercase());
+    assert_eq!(
+        key_file::decrypt(spelt.as_bytes(), "correct horse").unwrap_err(),
+        key_file::KeyFileError::Line("sealed")
+    );
     assert!(key_file::decrypt(format!("{text}\n").as_bytes(), "correct horse").is_err());
     assert!(key_file::decrypt(&text.as_bytes()[..text.len() - 2], "correct horse").is_err());
 }
