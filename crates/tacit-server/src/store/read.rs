@@ -142,7 +142,7 @@ impl Store for SqlStore {
     }
 
     async fn usage(&self) -> Result<Usage, StoreError> {
-        let sql = "SELECT stored_bytes, cards, (SELECT COUNT(*) FROM requests WHERE state = 0) FROM usage";
+        let sql = "SELECT stored_bytes, cards, (SELECT CAST(COALESCE(SUM(waiting), 0) AS BIGINT) FROM cards) FROM usage";
         let row = sqlx::query(sql).fetch_one(&self.readers).await?;
         Ok(Usage { stored_bytes: unsigned(&row, 0)?, cards: unsigned(&row, 1)?, waiting: unsigned(&row, 2)? })
     }
