@@ -96,19 +96,20 @@ impl TryRng for Rng<'_> {
 
 impl TryCryptoRng for Rng<'_> {}
 
-/// A secret key, as its 32-byte seed; zeroised when dropped, never printed.
+/// A secret key, as its 32-byte seed; zeroised when dropped, never printed. In a place of its own: what is moved, sorted or
+/// grown around it leaves no copy behind.
 #[derive(Clone)]
-pub(crate) struct SecretKey(Zeroizing<[u8; 32]>);
+pub(crate) struct SecretKey(Box<Zeroizing<[u8; 32]>>);
 
 impl SecretKey {
     pub(crate) fn generate(rng: &mut dyn CryptoRngCore) -> Self {
-        let mut seed = Zeroizing::new([0; 32]);
-        rng.fill_bytes(&mut *seed);
+        let mut seed = Box::new(Zeroizing::new([0; 32]));
+        rng.fill_bytes(&mut **seed);
         Self(seed)
     }
 
-    pub(crate) const fn from_seed(seed: Zeroizing<[u8; 32]>) -> Self {
-        Self(seed)
+    pub(crate) fn from_seed(seed: Zeroizing<[u8; 32]>) -> Self {
+        Self(Box::new(seed))
     }
 
     pub(crate) fn seed(&self) -> &[u8; 32] {
@@ -116,7 +117,7 @@ impl SecretKey {
     }
 
     fn key(&self) -> PrivateKey {
-        PrivateKey::from_bytes(&*self.0).expect("a seed has 32 bytes")
+        PrivateKey::from_bytes(self.seed()).expect("a seed has 32 bytes")
     }
 
     pub(crate) fn public(&self) -> Vec<u8> {
