@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use tacit_claim::testing::{card, claim, commitment, owner, public_card};
 use tacit_claim::{
     AccuracyClaim, AnswersClaim, Bundle, Card, CardId, CardPoints, Claim, ClaimDigest, ColumnName,
-    Commitment, CommittedInput, Context, DataClaim, DatasetOpening, EngineId, Fingerprint, InputOpening,
-    OutputOpening, OwnerKey, OwnerPublicKey, PredictionsClaim, ProofChunk, Requirement, SaltBytes,
-    WeightsClaim, WeightsOpening, sniff,
+    Commitment, CommittedInput, Context, DataClaim, DatasetOpening, Disclosure, EngineId, Fingerprint,
+    InputOpening, OutputOpening, OwnerKey, OwnerPublicKey, PredictionsClaim, ProofChunk, Requirement,
+    SaltBytes, WeightsClaim, WeightsOpening, sniff,
 };
 use tacit_model::{DatasetDigest, ModelDigest};
 
@@ -21,6 +21,9 @@ fn read_all(bytes: &[u8]) {
     if let Ok(bundle) = Bundle::from_bytes(bytes) {
         assert_eq!(bundle.to_bytes(), bytes);
         let _ = (bundle.claim().sentence(&card(1)), bundle.to_json());
+    }
+    if let Ok(disclosure) = Disclosure::from_bytes(bytes) {
+        assert_eq!(disclosure.to_bytes(), bytes);
     }
     if let Ok(opening) = WeightsOpening::from_bytes(bytes) {
         assert_eq!(*opening.to_bytes(), bytes);
@@ -105,7 +108,15 @@ fn valid_files() -> Vec<Vec<u8>> {
         proof: vec![1, 2, 3],
         secret: zeroize::Zeroizing::new(vec![4, 5]),
     };
+    let disclosure = Disclosure {
+        bundle: Bundle::new(claim.clone(), vec![9; 50]).expect("short"),
+        card: card.clone(),
+        points: Some(CardPoints::new(vec![7; 64], vec![8; 20]).expect("short")),
+    };
+    let without_points = Disclosure { points: None, ..disclosure.clone() };
     vec![
+        disclosure.to_bytes(),
+        without_points.to_bytes(),
         accuracy.to_bytes(),
         Bundle::new(predictions, vec![9; 50]).expect("short").to_bytes(),
         chunk.to_bytes().to_vec(),
@@ -122,6 +133,24 @@ fn valid_files() -> Vec<Vec<u8>> {
     ]
 }
 
+#[test]
+fn disclosures_round_trip_and_refuse_damage() {
+    for file in &valid_files()[..2] {
+        assert_eq!(Disclosure::from_bytes(file).expect("valid").to_bytes(), *file);
+        for at in 0..file.len() {
+            assert!(Disclosure::from_bytes(&file[..at]).is_err(), "cut at {at}");
+            let mut bad = file.clone();
+            bad[at] ^= 1;
+            read_all(&bad);
+        }
+        assert!(Disclosure::from_bytes(&[&file[..], &[0]].concat()).is_err());
+        // A part that is announced to be longer than any.
+        let mut bad = file.clone();
+        bad[10..14].copy_from_slice(&[0xff; 4]);
+        assert!(Disclosure::from_bytes(&bad).is_err());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
@@ -132,7 +161,7 @@ proptest! {
 
     #[test]
     fn random_bytes_behind_a_beginning(
-        which in 0usize..13,
+        which in 0usize..15,
         keep in 0usize..200,
         tail in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
@@ -142,7 +171,7 @@ proptest! {
 
     #[test]
     fn spliced_files(
-        which in 0usize..13,
+        which in 0usize..15,
         from in any::<prop::sample::Index>(),
         to in any::<prop::sample::Index>(),
         new in proptest::collection::vec(any::<u8>(), 0..9),
