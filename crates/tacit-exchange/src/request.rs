@@ -308,6 +308,11 @@ const _: () = assert!(MAX_REQUEST <= MAX_CONTENT);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+    use tacit_claim::{Commitment, SaltBytes};
+
     use super::*;
 
     #[test]
@@ -315,6 +320,80 @@ mod tests {
         let powers = (0..64).map(|n| 1i64 << n).flat_map(|p| [p, p.wrapping_sub(1), p.wrapping_neg(), !p]);
         for value in powers.chain([0]) {
             assert_eq!(encoded_len(value), encoding::encode(&value).len(), "{value}");
+        }
+    }
+
+    /// What a stranger seals to a prekey, whatever it is.
+    fn opened(content: &[u8]) -> Result<OpenedRequest, MessageError> {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let prekey = PrekeySecret::generate(1, &mut rng);
+        let header = RequestHeader {
+            suite: Suite::ONLY,
+            card_id: CardId([1; 32]),
+            prekey_id: prekey.public().id(),
+            capability_hash: CapabilityHash([2; 32]),
+            created_at: 0,
+        };
+        let mut bytes = SealedRequest::assemble(&header);
+        let frame = Frame { info: INFO, aad: &bytes, psk: None };
+        let sealed = suite::seal(prekey.public().key(), &frame, content, 0, &mut rng).unwrap();
+        bytes.extend_from_slice(&sealed.encapsulated);
+        bytes.extend_from_slice(&sealed.body);
+        OpenedRequest::open(&SealedRequest::from_bytes(&bytes).unwrap(), &prekey)
+    }
+
+    fn body(edit: impl FnOnce(&mut RequestBody)) -> Vec<u8> {
+        let mut body = RequestBody {
+            version: VERSION,
+            engine: EngineId::Sumcheck,
+            schema_digest: SchemaDigest([3; 32]),
+            record: vec![1, -2, i64::MAX],
+            committed: CommittedInput {
+                salt: SaltBytes::new([4; 32]),
+                commitment: Commitment::new(vec![5; 32]).unwrap(),
+            },
+            reply_key: SecretKey::generate(&mut ChaCha20Rng::seed_from_u64(2)).public(),
+            nonce: [6; 32],
+        };
+        edit(&mut body);
+        encoding::encode(&body)
+    }
+
+    #[test]
+    fn what_strangers_seal_is_checked_like_what_they_send() {
+        let good = body(|_| ());
+        assert_eq!(opened(&good).unwrap().input().record, [1, -2, i64::MAX]);
+        assert_eq!(
+            opened(&body(|b| b.version = 2)).unwrap_err(),
+            MessageError::Version { expected: 1, actual: 2 }
+        );
+        let no_key = MessageError::Seal(SealError::PublicKey);
+        assert_eq!(opened(&body(|b| b.reply_key.truncate(1215))).unwrap_err(), no_key);
+        // A coefficient of the lattice key beyond the modulus.
+        assert_eq!(opened(&body(|b| b.reply_key[..3].fill(0xff))).unwrap_err(), no_key);
+        let trailing = MessageError::Content(encoding::EncodingError::Trailing(1));
+        assert_eq!(opened(&[&good[..], &[0]].concat()).unwrap_err(), trailing);
+        // 2^62 integers are announced.
+        let mut many = good[..34].to_vec();
+        many.extend([0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40]);
+        assert!(matches!(opened(&many).unwrap_err(), MessageError::Content(_)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn no_sealed_content_panics(
+            from: prop::sample::Index,
+            to: prop::sample::Index,
+            new in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let good = body(|_| ());
+            let (a, b) = (from.index(good.len()), to.index(good.len()));
+            let content = [&good[..a.min(b)], &new, &good[a.max(b)..]].concat();
+            if let Ok(request) = opened(&content) {
+                prop_assert_eq!(encoding::encode(&request.body), content);
+            }
         }
     }
 }
