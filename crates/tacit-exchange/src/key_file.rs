@@ -4,7 +4,7 @@
 //! Lines of text, as the plain file has: name and version, fingerprint, parameters (memory in KiB, passes, lanes), salt,
 //! nonce, ciphertext. All before the ciphertext is its associated data.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use rand_core::CryptoRngCore;
@@ -134,9 +134,13 @@ fn cipher(
 ) -> Result<XChaCha20Poly1305, KeyFileError> {
     let params =
         Params::new(memory, passes, lanes, Some(32)).map_err(|_| KeyFileError::Parameters(memory))?;
+    // The last of these blocks give the key.
+    let mut blocks = Zeroizing::new(Vec::new());
+    blocks.try_reserve_exact(params.block_count()).map_err(|_| KeyFileError::Parameters(memory))?;
+    blocks.resize(params.block_count(), Block::default());
     let mut key = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(passphrase.as_bytes(), salt, &mut *key)
+        .hash_password_into_with_memory(passphrase.as_bytes(), salt, &mut *key, &mut **blocks)
         .map_err(|_| KeyFileError::Parameters(memory))?;
     Ok(XChaCha20Poly1305::new(<&Key>::from(&*key)))
 }

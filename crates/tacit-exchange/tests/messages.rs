@@ -442,6 +442,20 @@ const PINNED: [&str; 4] = [
     "3f2c35f5e8c7e7832e0f188392a8a68a",
 ];
 
+/// Files at rest as they are: one that drifts locks its owner out.
+#[test]
+fn files_at_rest_are_pinned() {
+    let mut world = world(2027);
+    let mut prekeys = Prekeys::default();
+    prekeys.push(world.prekey.clone());
+    let digest = |bytes: &[u8]| hex::encode(&Sha256::digest(bytes)[..16]);
+    let found = [
+        digest(&prekeys.to_bytes(&world.key, world.card.id(), &mut world.rng)),
+        digest(key_file::encrypt(&world.key, "correct horse", &mut world.rng).unwrap().as_bytes()),
+    ];
+    assert_eq!(found, ["5871558b60af999dd04b862016ca8fd7", "b58188e74b29cb93290545c7011a0a4c"]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
