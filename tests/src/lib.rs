@@ -1,1 +1,3 @@
-//! End-to-end tests: see `tests/`.
+//! End-to-end tests: see `tests/`. What tests of several crates share.
+
+pub mod postgres;

@@ -130,7 +130,9 @@ impl From<StoreError> for Problem {
 impl From<Quota> for Problem {
     fn from(quota: Quota) -> Self {
         match quota {
-            Quota::Bytes => Self::new(Kind::Full, "the relay's store is full: try again later").retry_after(600),
+            Quota::Bytes => {
+                Self::new(Kind::Full, "the relay's store is full: try again later").retry_after(600)
+            }
             Quota::Cards => Self::new(Kind::Full, "the relay takes no further cards").retry_after(86_400),
             Quota::CardsOfOwner => {
                 Self::new(Kind::TooManyCards, "this owner has as many cards here as one may have")

@@ -22,9 +22,7 @@ fn limiter<K: Clone + Eq + std::hash::Hash>(rate: Option<Rate>) -> Option<Defaul
 /// Who has one address of IPv6 has a /64 of them.
 fn bucket(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
         v4 => v4,
     }
 }

@@ -95,7 +95,8 @@ async fn takes(relay: &Inner, sealed: &SealedRequest, now: u64) -> Result<(), Pr
     let limits = relay.limits();
     let (age, skew) = (limits.request_age.as_secs(), limits.clock_skew.as_secs());
     if header.created_at.saturating_add(age) < now || header.created_at > now.saturating_add(skew) {
-        let detail = format!("a request must be posted within {age} seconds after it was made; set the clock right");
+        let detail =
+            format!("a request must be posted within {age} seconds after it was made; set the clock right");
         return Err(Problem::new(Kind::OutOfWindow, detail));
     }
     Ok(())
@@ -179,9 +180,11 @@ pub(crate) async fn list(State(relay): State<Relay>, request: Request<Body>) -> 
         }
     };
     let next = found.last().filter(|_| found.len() as u64 == limit).map(|last| last.seq.to_string());
-    let listed = found
-        .iter()
-        .map(|waiting| Waiting { id: waiting.id, size: waiting.size, received_at: waiting.received_at });
+    let listed = found.iter().map(|waiting| Waiting {
+        id: waiting.id,
+        size: waiting.size,
+        received_at: waiting.received_at,
+    });
     let list = List { requests: listed.collect(), next };
     Ok(([(CACHE_CONTROL, "no-store")], Json(list)).into_response())
 }
@@ -276,11 +279,13 @@ pub(crate) async fn release(State(relay): State<Relay>, request: Request<Body>) 
     let (signer, content) = call.signed_content(relay, MAX_LEASE_BYTES).await?;
     let name = match (in_query, content.bytes.is_empty()) {
         (Some(name), true) => name,
-        (None, false) => serde_json::from_slice::<ReleaseBody>(&content.bytes)
-            .map_err(|_| {
-                Problem::malformed("the body must be JSON: {\"worker\":\"32 hexadecimal digits\"}")
-            })?
-            .worker,
+        (None, false) => {
+            serde_json::from_slice::<ReleaseBody>(&content.bytes)
+                .map_err(|_| {
+                    Problem::malformed("the body must be JSON: {\"worker\":\"32 hexadecimal digits\"}")
+                })?
+                .worker
+        }
         _ => return Err(Problem::malformed("name the `worker`, in the query or in a body of JSON")),
     };
     let worker = worker(&name)?;

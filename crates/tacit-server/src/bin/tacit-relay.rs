@@ -49,7 +49,11 @@ fn main() -> ExitCode {
         tracing_subscriber::EnvFilter::new("info")
     };
     let log = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr);
-    if args.log_json { log.json().init() } else { log.init() }
+    if args.log_json {
+        log.json().init()
+    } else {
+        log.init()
+    }
     let mut options = ServeOptions {
         listen: args.listen,
         database: args.database,

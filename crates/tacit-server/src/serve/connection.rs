@@ -62,7 +62,11 @@ async fn speak<S: AsyncRead + AsyncWrite + Send + 'static>(
     let builder = Builder::new(TokioExecutor::new());
     // The protocol is agreed on before: nobody can dawdle over the first bytes.
     let mut builder = if http_2 { builder.http2_only() } else { builder.http1_only() };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(64 << 10);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(64 << 10);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -28,7 +28,8 @@ pub(super) struct Counters {
 
 impl Counters {
     async fn lock(connection: &mut AnyConnection) -> Result<Self, StoreError> {
-        let sql = "UPDATE usage SET next_seq = next_seq WHERE only_row = 1 RETURNING next_seq, stored_bytes, cards";
+        let sql =
+            "UPDATE usage SET next_seq = next_seq WHERE only_row = 1 RETURNING next_seq, stored_bytes, cards";
         let row = sqlx::query(sql).fetch_one(connection).await?;
         Ok(Self { next_seq: row.try_get(0)?, stored_bytes: row.try_get(1)?, cards: row.try_get(2)? })
     }
@@ -148,7 +149,8 @@ async fn apply(
             if let Err(full) = counters.make_room(stored(&old), json.len(), quotas) {
                 return Ok(Outcome::Full(full));
             }
-            let sql = "UPDATE cards SET provider = $2, provider_issued = $3, provider_expires = $4 WHERE id = $1";
+            let sql =
+                "UPDATE cards SET provider = $2, provider_issued = $3, provider_expires = $4 WHERE id = $1";
             sqlx::query(sql)
                 .bind(bytes(card))
                 .bind(json.clone())
@@ -173,7 +175,8 @@ async fn apply(
             Ok(Outcome::Done)
         }
         Change::Nonce { owner, nonce, expires_at } => {
-            let sql = "INSERT INTO nonces (owner, nonce, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+            let sql =
+                "INSERT INTO nonces (owner, nonce, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
             let done = sqlx::query(sql)
                 .bind(owner.to_string())
                 .bind(nonce.to_vec())
@@ -353,8 +356,7 @@ async fn sweep(
     counters: &mut Counters,
     now: i64,
 ) -> Result<Outcome, StoreError> {
-    let sql =
-        "SELECT id, card_id, state, size, lease_until, worker FROM requests WHERE due <= $1 ORDER BY due LIMIT $2";
+    let sql = "SELECT id, card_id, state, size, lease_until, worker FROM requests WHERE due <= $1 ORDER BY due LIMIT $2";
     let rows = sqlx::query(sql).bind(now).bind(SWEEP).fetch_all(&mut *connection).await?;
     for row in &rows {
         let row = Place::try_from(row)?;

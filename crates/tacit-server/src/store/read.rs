@@ -71,9 +71,7 @@ impl Store for SqlStore {
                     engines: row.try_get(4)?,
                     weights: row.try_get(5)?,
                     published_at: unsigned(row, 6)?,
-                    provider_expires: row
-                        .try_get::<Option<i64>, _>(7)?
-                        .map(|at| at.max(0).unsigned_abs()),
+                    provider_expires: row.try_get::<Option<i64>, _>(7)?.map(|at| at.max(0).unsigned_abs()),
                 })
             })
             .collect()
