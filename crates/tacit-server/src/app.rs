@@ -17,7 +17,6 @@ use crate::state::Relay;
 use crate::{cards, openapi, page, requests};
 
 /// The relay as a service.
-#[must_use]
 pub fn app(relay: Relay) -> Router {
     let document = openapi::document(&relay.0.options.limits);
     let document = get(move || async move { Json(document) });

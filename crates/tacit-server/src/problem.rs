@@ -18,6 +18,7 @@ macro_rules! kinds {
         pub(crate) enum Kind { $($(#[$doc])* $name,)* }
 
         impl Kind {
+            #[cfg(test)]
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name),*];
 
             /// The problem's type.

@@ -1,7 +1,7 @@
 //! Requests that were posted, many in one statement: what the relay does most.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -86,15 +86,18 @@ pub(super) async fn post_all(
             }
             Entry::Vacant(place) => place,
         };
-        if !waiting.contains_key(&request.card) {
-            let row = sqlx::query("SELECT waiting FROM cards WHERE id = $1")
-                .bind(bytes(&request.card))
-                .fetch_optional(&mut *connection)
-                .await?;
-            let count = row.map(|row| row.try_get::<i64, _>(0)).transpose()?;
-            waiting.insert(request.card, count.map(|count| (count, count)));
-        }
-        let Some(Some((_, count))) = waiting.get_mut(&request.card) else {
+        let place = match waiting.entry(request.card) {
+            btree_map::Entry::Occupied(place) => place.into_mut(),
+            btree_map::Entry::Vacant(place) => {
+                let row = sqlx::query("SELECT waiting FROM cards WHERE id = $1")
+                    .bind(bytes(&request.card))
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                let count = row.map(|row| row.try_get::<i64, _>(0)).transpose()?;
+                place.insert(count.map(|count| (count, count)))
+            }
+        };
+        let Some((_, count)) = place else {
             outcomes.push(Outcome::Unknown);
             continue;
         };

@@ -1,5 +1,5 @@
 //! A relay over each database, an owner with a card, a patient, and calls.
-#![allow(dead_code, clippy::unwrap_used)] // not every test file uses everything
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // not every test file uses everything
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -199,7 +199,42 @@ impl Site {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
     }
 
+    /// Sends it, and holds the answer's status and kind of body against the relay's own description.
     pub async fn send(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().as_str().to_lowercase(), request.uri().path().to_owned());
+        let reply = self.send_undocumented(request).await;
+        let document =
+            self.send_undocumented(Request::get("/openapi.json").body(Body::empty()).unwrap()).await;
+        let paths = document.json()["paths"].clone();
+        let matches = |template: &str| {
+            let (a, b): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+            a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a == b || *a == "{id}")
+        };
+        let known = paths.as_object().unwrap().iter().find(|(template, _)| matches(template));
+        let operation = known.and_then(|(_, item)| item.get(&method));
+        if let Some(operation) = operation {
+            let documented = &operation["responses"][reply.status.as_str()];
+            assert!(documented.is_object(), "{method} {path}: {} {}", reply.status, reply.text());
+            let media = reply.headers.get("content-type").map(|value| value.to_str().unwrap());
+            let media = media.filter(|_| !reply.body.is_empty()).map(|m| m.split(';').next().unwrap());
+            let described = documented["content"].as_object().map(|c| c.keys().next().unwrap().as_str());
+            assert_eq!(described, media, "{method} {path}: {}", reply.status);
+            if let Some(kinds) =
+                documented.pointer("/content/application~1problem+json/schema/properties/type/enum")
+            {
+                assert!(
+                    kinds.as_array().unwrap().contains(&reply.json()["type"]),
+                    "{method} {path}: {}",
+                    reply.text()
+                );
+            }
+        } else {
+            assert!(matches!(reply.status.as_u16(), 404 | 405 | 429), "{method} {path}: {}", reply.status);
+        }
+        reply
+    }
+
+    async fn send_undocumented(&self, request: Request<Body>) -> Reply {
         let response = app(self.relay.clone()).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
