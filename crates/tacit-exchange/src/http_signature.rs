@@ -3,13 +3,14 @@
 //! One profile, and nothing outside it is accepted. Covered are exactly `"@method" "@authority" "@path" "@query"
 //! "content-digest"`, in this order, the digest also where the body is empty. The parameters are `created`,
 //! `nonce` (16 bytes, 32 hexadecimal digits), `keyid` (the key's fingerprint, `tacit1…`), `alg="ed25519"` and
-//! `tag="tacit-relay/1"`. Each of the three fields stands once in a request and holds one member.
+//! `tag="tacit-relay/1"`. Each of the three fields stands once in a request, holds one member and has one spelling.
 //!
 //! Whether a signature is *fresh* is for whoever has a clock ([`SignatureInput::check_fresh`]), and whether its nonce
 //! was seen before for whoever has a memory.
 
 use sfv::{
-    BareItem, DictSerializer, Dictionary, InnerList, Integer, Item, Key, ListEntry, ListSerializer, Parser,
+    BareItem, DictSerializer, Dictionary, InnerList, Integer, Item, Key, KeyRef, ListEntry, ListSerializer,
+    Parser,
 };
 use sha2::{Digest as _, Sha256};
 use tacit_claim::{
@@ -158,8 +159,8 @@ pub fn sign(
         .map_err(|NotOfFormat(_)| HttpSignatureError::Unsignable("path"))?;
     Ok(SignatureHeaders {
         content_digest,
-        signature_input: dictionary(LABEL, covered.into()),
-        signature: dictionary(LABEL, ListEntry::Item(Item::new(signature.0.to_vec()))),
+        signature_input: dictionary(&label(LABEL), &covered.into()),
+        signature: dictionary(&label(LABEL), &ListEntry::Item(Item::new(signature.0.to_vec()))),
     })
 }
 
@@ -297,7 +298,7 @@ pub fn content_digest(body: &[u8]) -> String {
 }
 
 fn content_digest_of(digest: &[u8; 32]) -> String {
-    dictionary("sha-256", ListEntry::Item(Item::new(digest.to_vec())))
+    dictionary(&label("sha-256"), &ListEntry::Item(Item::new(digest.to_vec())))
 }
 
 /// RFC 9421, section 2.5.
@@ -340,9 +341,9 @@ fn parameters(covered: &InnerList) -> String {
     list.finish().unwrap_or_default()
 }
 
-fn dictionary(name: &str, member: ListEntry) -> String {
+fn dictionary(name: &KeyRef, member: &ListEntry) -> String {
     let mut dictionary = DictSerializer::new();
-    dictionary.members([(label(name), &member)]);
+    dictionary.members([(name, member)]);
     dictionary.finish().unwrap_or_default()
 }
 
@@ -354,10 +355,14 @@ fn only_member(field: &'static str, text: &str) -> Result<(Key, ListEntry), Http
         .parse()
         .map_err(|_| malformed(field, "it is no dictionary of structured fields"))?;
     let mut members = members.into_iter();
-    match (members.next(), members.next()) {
-        (Some(member), None) => Ok(member),
-        _ => Err(malformed(field, "it must have exactly one member")),
+    let (Some((name, member)), None) = (members.next(), members.next()) else {
+        return Err(malformed(field, "it must have exactly one member"));
+    };
+    // Base64 has spare bits, lists have optional blanks.
+    if dictionary(&name, &member) != text {
+        return Err(malformed(field, "it is not spelled as structured fields are written"));
     }
+    Ok((name, member))
 }
 
 fn malformed(field: &'static str, why: &str) -> HttpSignatureError {
@@ -438,7 +443,10 @@ mod tests {
         assert_eq!(base, expected);
         let signature = ed25519_dalek::Signer::sign(&key, base.as_bytes()).to_bytes();
         let signature_field = "sig-b26=:wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==:";
-        assert_eq!(dictionary("sig-b26", ListEntry::Item(Item::new(signature.to_vec()))), signature_field);
+        assert_eq!(
+            dictionary(&label("sig-b26"), &ListEntry::Item(Item::new(signature.to_vec()))),
+            signature_field
+        );
         // It does not cover what ours must, and begins otherwise: none of ours can be one of these.
         let digest = content_digest(b"{\"hello\": \"world\"}");
         assert_eq!(digest, "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:");
@@ -544,6 +552,8 @@ mod tests {
             ("tacit=:", "tacit=:AAAA"),
             ("tacit=:", "tacit="),
             ("tacit=(", "a=1, tacit=("),
+            ("tacit=(", "tacit=( "),
+            ("DQ==:", "DR==:"),
         ] {
             assert!(
                 matches!(with(from, to), Err(E::Malformed { .. })),

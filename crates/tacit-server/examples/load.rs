@@ -94,7 +94,8 @@ fn world(seed: u64, requests: usize) -> Result<World, Failure> {
     };
     let mut sealed = Vec::with_capacity(requests);
     for _ in 0..requests {
-        let ask = Ask { card: &card, prekey: prekey.public(), engine: EngineId::Sumcheck, input: &input, now };
+        let ask =
+            Ask { card: &card, prekey: prekey.public(), engine: EngineId::Sumcheck, input: &input, now };
         let pending = ask.seal("http://127.0.0.1".to_owned(), &mut rng)?;
         sealed.push((pending.id().to_string(), Bytes::copy_from_slice(pending.request().to_bytes())));
     }
@@ -186,15 +187,15 @@ async fn measure(args: &Args, url: &str) -> Result<(), Failure> {
     for (at, clients) in args.clients.iter().enumerate() {
         let world = world(at as u64, args.requests)?;
         let size = world.sealed.first().map_or(0, |(_, body)| body.len());
-        let mut options =
-            ServeOptions { listen: ([127, 0, 0, 1], 0).into(), database: url.to_owned(), ..Default::default() };
+        let mut options = ServeOptions {
+            listen: ([127, 0, 0, 1], 0).into(),
+            database: url.to_owned(),
+            ..Default::default()
+        };
         options.relay.limits = Limits {
             calls_per_address: None,
             requests_per_card: None,
-            quotas: tacit_server::store::Quotas {
-                waiting_per_card: u64::MAX,
-                ..Limits::default().quotas
-            },
+            quotas: tacit_server::store::Quotas { waiting_per_card: u64::MAX, ..Limits::default().quotas },
             ..Limits::default()
         };
         let (ready, address) = tokio::sync::oneshot::channel();

@@ -203,9 +203,12 @@ impl Site {
     pub async fn send(&self, request: Request<Body>) -> Reply {
         let (method, path) = (request.method().as_str().to_lowercase(), request.uri().path().to_owned());
         let reply = self.send_undocumented(request).await;
-        let document =
-            self.send_undocumented(Request::get("/openapi.json").body(Body::empty()).unwrap()).await;
-        let paths = document.json()["paths"].clone();
+        static PATHS: tokio::sync::OnceCell<Value> = tokio::sync::OnceCell::const_new();
+        let get = || async {
+            let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
+            self.send_undocumented(request).await.json()["paths"].clone()
+        };
+        let paths = PATHS.get_or_init(get).await;
         let matches = |template: &str| {
             let (a, b): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
             a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a == b || *a == "{id}")
