@@ -1,6 +1,8 @@
 //! The command line: names, options and help.
 
 pub(crate) mod competition;
+pub(crate) mod exchange;
+pub(crate) mod serve;
 
 use std::path::PathBuf;
 
@@ -51,6 +53,13 @@ pub(crate) enum Command {
     /// Competitions over a plain folder, with proofs for scores
     #[command(subcommand)]
     Competition(competition::Competition),
+    Serve(Box<serve::Serve>),
+    /// Answer patients' requests, with proofs
+    #[command(subcommand)]
+    Provider(exchange::Provider),
+    /// Send a record to a provider, sealed, and get a diagnosis with a proof
+    #[command(subcommand)]
+    Patient(exchange::Patient),
     /// Test sets
     #[command(subcommand)]
     Dataset(DatasetCommand),
@@ -162,6 +171,8 @@ pub(crate) struct Commit {
     /// Sign with this identity
     #[arg(long, value_name = "owner.key")]
     pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) unlock: Passphrase,
     /// Let everybody who has the model file check it against the card
     #[arg(long)]
     pub(crate) public_weights: bool,
@@ -514,19 +525,20 @@ pub(crate) struct Merge {
     about = "Verify a proof against a card",
     long_about = "Verify a proof against a card.\n\n\
         Prints the verdict, the claim as a sentence, what stays hidden, what nobody vouches for and the setup, if there \
-        is one. Pin what you know with --expect-card, --expect-input and --context: a proof that holds says nothing about \
+        is one. Pin what you know with --expect-card, --pin, --expect-input and --context: a proof that holds says nothing about \
         whose card it is. The engine is the claim's. A sumcheck card's certificate is checked once and remembered; \
         card.points must lie beside the card unless the card is small enough to hold it.",
     after_help = "Examples:\n  tacit verify answer.proof --card card.json --context \"request 1\"\n  \
-        tacit verify accuracy.proof --card card.json --data test.csv --labels diagnosis"
+        tacit verify accuracy.proof --card card.json --data test.csv --labels diagnosis\n  \
+        tacit verify disclosed.proof --pin FINGERPRINT        a proof that brings its card"
 )]
 pub(crate) struct Verify {
     /// The proof
     #[arg(value_name = "PROOF")]
     pub(crate) proof: PathBuf,
-    /// The card of the model
+    /// The card of the model; a file that `tacit patient prove-to` made holds it
     #[arg(long, value_name = "card.json")]
-    pub(crate) card: PathBuf,
+    pub(crate) card: Option<PathBuf>,
     /// The model file, where the weights are public
     #[arg(long, value_name = "MODEL.tacit")]
     pub(crate) model: Option<PathBuf>,
@@ -542,6 +554,9 @@ pub(crate) struct Verify {
     /// Refuse any other card (exit code 3)
     #[arg(long, value_name = "ID")]
     pub(crate) expect_card: Option<CardId>,
+    /// Refuse a card that this owner did not sign (exit code 3)
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) pin: Option<Fingerprint>,
     /// The record must be the one committed to as this
     #[arg(long, value_name = "COMMITMENT", value_parser = commitment_pin)]
     pub(crate) expect_input: Option<CommitmentPin>,
@@ -557,6 +572,8 @@ pub(crate) struct Verify {
     /// Sign what was found of the proof with this identity, for those who trust you and cannot verify
     #[arg(long, value_name = "owner.key", conflicts_with = "allow_dev_srs")]
     pub(crate) attest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) unlock: Passphrase,
     /// The signed verdict [default: PROOF.verdict.json]
     #[arg(long, value_name = "OUT", requires = "attest")]
     pub(crate) attestation: Option<PathBuf>,
@@ -648,6 +665,14 @@ pub(crate) enum Demo {
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
     },
+}
+
+/// What unlocks an identity that is protected by a passphrase.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Passphrase {
+    /// File with the passphrase of an encrypted key [default: asked for on the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 /// For commands that write files.

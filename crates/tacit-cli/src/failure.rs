@@ -1,5 +1,7 @@
 //! What went wrong and what to do next, with the exit code that it means.
 
+mod exchange;
+
 use tacit_competition::{CompetitionError, Reason};
 use tacit_core::srs::StoreError;
 use tacit_core::{CoreError, Outcome};
@@ -51,6 +53,12 @@ impl Failure {
     /// The same with another exit code.
     pub(crate) fn code(self, code: u8) -> Self {
         Self { code, ..self }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

@@ -4,19 +4,23 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use tacit_claim::{
-    Bundle, Card, CardPoints, DatasetOpening, EngineId, FileKind, InputOpening, OutputOpening, OwnerKey,
-    ProofChunk, WeightsOpening, sniff,
+    Bundle, Card, CardPoints, DatasetOpening, Disclosure, DisclosureError, EngineId, FileKind, InputOpening,
+    OutputOpening, ProofChunk, WeightsOpening, sniff,
 };
 use tacit_competition::{Receipt, Seal};
 use tacit_core::files;
 use tacit_data::{
     OutOfRangePolicy, ReadOptions, Records, RowChoice, TestSetFile, read_dataset, read_records,
 };
+use tacit_exchange::{PendingRequest, ProviderDocument};
 use tacit_model::{Model, Schema};
 use zeroize::Zeroizing;
 
 use crate::failure::{DOES_NOT_HOLD, Failure};
 use crate::report::{Report, count, plain};
+
+/// Most bytes of a file that holds a proof or a message, a card and what lies beside it.
+const LONG: u64 = 256 << 20;
 
 /// The bytes of a file that is `wanted` or of no known kind (its reader will say what is wrong with it).
 fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -25,6 +29,7 @@ fn bytes(path: &Path, wanted: FileKind) -> Result<Zeroizing<Vec<u8>>, Failure> {
         FileKind::Model => files::MAX_FILE,
         FileKind::Proof | FileKind::Chunk => tacit_core::MAX_CHUNK_FILE,
         FileKind::CardPoints => 65 << 20,
+        FileKind::Disclosure | FileKind::PendingRequest => LONG,
         _ => 32 << 20,
     };
     let bytes = files::read(path, max)?;
@@ -163,10 +168,46 @@ pub(crate) fn dataset_opening(path: &Path) -> Result<DatasetOpening, Failure> {
         .map_err(|e| unusable(path, e).advise("restore it from a copy, or commit to the test set again"))
 }
 
-/// An identity.
-pub(crate) fn owner_key(path: &Path) -> Result<OwnerKey, Failure> {
-    OwnerKey::from_text(&bytes(path, FileKind::OwnerKey)?)
-        .map_err(|e| unusable(path, e).advise("restore the key from a copy"))
+/// The bytes of an identity's file, encrypted or not.
+pub(crate) fn key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let found = sniff(&files::read(path, 32 << 20)?);
+    bytes(path, if found == FileKind::EncryptedOwnerKey { found } else { FileKind::OwnerKey })
+}
+
+/// A request on its way.
+pub(crate) fn pending(path: &Path) -> Result<PendingRequest, Failure> {
+    PendingRequest::from_bytes(&bytes(path, FileKind::PendingRequest)?)
+        .map_err(|e| unusable(path, e).advise("restore it from a copy, or send the record again"))
+}
+
+/// A provider's document.
+pub(crate) fn provider(path: &Path) -> Result<ProviderDocument, Failure> {
+    ProviderDocument::from_json(&bytes(path, FileKind::Provider)?)
+        .map_err(|e| unusable(path, e).advise("get it from the relay again"))
+}
+
+/// A proof with its card. One that was altered until it is none does not hold.
+pub(crate) fn disclosure(path: &Path) -> Result<Disclosure, Failure> {
+    Disclosure::from_bytes(&bytes(path, FileKind::Disclosure)?).map_err(|e| match e {
+        DisclosureError::Version { expected, actual } if actual > expected => {
+            unusable(path, e).advise(format!("update tacit, or ask for a file of version {expected}"))
+        }
+        e => unusable(path, e).code(DOES_NOT_HOLD).advise("ask for the file again"),
+    })
+}
+
+/// A proof, with its card where the file holds both.
+pub(crate) enum ProofFile {
+    Alone(Bundle),
+    WithCard(Box<Disclosure>),
+}
+
+/// A proof, or a proof with its card.
+pub(crate) fn proof_or_disclosure(path: &Path) -> Result<ProofFile, Failure> {
+    match sniff(&files::read(path, LONG)?) {
+        FileKind::Disclosure => Ok(ProofFile::WithCard(Box::new(disclosure(path)?))),
+        _ => proof(path).map(ProofFile::Alone),
+    }
 }
 
 /// A competition's receipt. Whether it holds is for the competition's folder to say.

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod failure;
 mod home;
+mod keys;
 mod load;
 mod output;
 mod outputs;

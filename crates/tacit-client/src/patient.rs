@@ -82,6 +82,9 @@ pub enum ReceiveError {
     /// Not in time.
     #[error("no answer within {} seconds", .0.as_secs())]
     NotYet(Duration),
+    /// The request was deleted, or waited too long.
+    #[error("the relay has deleted the request: its sender asked for that, or it waited too long")]
+    Gone,
     /// The relay forgets the request as often as it is sent.
     #[error("the relay does not keep the request: it was sent {0} times")]
     Forgotten(u32),
@@ -133,6 +136,7 @@ impl ReceiveError {
             ))
             | Self::Relay(_)
             | Self::NotYet(_)
+            | Self::Gone
             | Self::Forgotten(_)
             | Self::NotOpened(_)
             | Self::Refused(_) => Outcome::Unusable,
@@ -158,7 +162,7 @@ impl ReceiveError {
                 again, or use another relay"
                     .to_owned()
             }
-            Self::NotOpened(_) => "send the record again with `tacit patient send`".to_owned(),
+            Self::Gone | Self::NotOpened(_) => "send the record again with `tacit patient send`".to_owned(),
             Self::Refused(refusal) => refusal_advice(refusal).to_owned(),
             Self::OtherRecord { .. } | Self::OtherRequest { .. } | Self::NoAnswer => {
                 "do not rely on this answer; tell the provider".to_owned()
@@ -228,6 +232,7 @@ pub fn fetch(relay: &RelayClient, pending: &PendingRequest, wait: Duration) -> R
         let relay = relay.with_patience(patience);
         match relay.response(pending.id(), pending.capability(), POLL.min(left))? {
             Fetched::Answer(bytes) => return Ok(bytes),
+            Fetched::Gone => return Err(ReceiveError::Gone),
             Fetched::Unknown if posts == POSTS => return Err(ReceiveError::Forgotten(posts)),
             Fetched::Unknown => {
                 if posts > 0 {

@@ -92,6 +92,8 @@ pub enum Fetched {
     Pending,
     /// The relay does not know the request.
     Unknown,
+    /// It was there, and was deleted or waited too long.
+    Gone,
 }
 
 impl RelayClient {
@@ -296,7 +298,8 @@ impl RelayClient {
         match self.0.send(&call) {
             Ok(reply) if reply.status == 204 => Ok(Fetched::Pending),
             Ok(reply) => Ok(Fetched::Answer(reply.body)),
-            Err(e) if matches!(e.status(), Some(404 | 410)) => Ok(Fetched::Unknown),
+            Err(e) if e.status() == Some(404) => Ok(Fetched::Unknown),
+            Err(e) if e.status() == Some(410) => Ok(Fetched::Gone),
             Err(e) => Err(e),
         }
     }

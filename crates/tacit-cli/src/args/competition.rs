@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use tacit_claim::ColumnName;
 use tacit_competition::{CompetitionId, CompetitionName, DisplayName, Origin};
 
-use super::Force;
+use super::{Force, Passphrase};
 
 /// `tacit competition`
 #[derive(Debug, Subcommand)]
@@ -78,6 +78,8 @@ pub(crate) struct Init {
     /// The host's identity; made if it is not there
     #[arg(long, value_name = "host.key")]
     pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) unlock: Passphrase,
     /// The secret that opens the sealed test set, outside the folder
     #[arg(long, value_name = "FILE")]
     pub(crate) seal: PathBuf,
@@ -107,6 +109,8 @@ pub(crate) struct Register {
     /// The key that signed the card
     #[arg(long, value_name = "owner.key")]
     pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) unlock: Passphrase,
     /// What to be called on the leaderboard
     #[arg(long)]
     pub(crate) name: DisplayName,
@@ -138,6 +142,8 @@ pub(crate) struct Accept {
     /// The host's key
     #[arg(long, value_name = "host.key")]
     pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) unlock: Passphrase,
     /// Write a receipt for each new registration into this folder, as CARD_ID.json
     #[arg(long, value_name = "DIR")]
     pub(crate) receipts: Option<PathBuf>,
@@ -166,6 +172,8 @@ pub(crate) struct Publish {
     /// The host's key
     #[arg(long, value_name = "host.key")]
     pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) unlock: Passphrase,
     /// Write a receipt for each new registration into this folder, as CARD_ID.json
     #[arg(long, value_name = "DIR")]
     pub(crate) receipts: Option<PathBuf>,

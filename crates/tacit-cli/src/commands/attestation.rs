@@ -9,6 +9,7 @@ use tacit_core::files::{self, Access};
 
 use crate::args::{Attestation, Verify};
 use crate::failure::{DOES_NOT_HOLD, Failure};
+use crate::keys::owner_key;
 use crate::load;
 use crate::outputs;
 use crate::report::{GOOD, PLAIN, Report, plain};
@@ -25,12 +26,12 @@ impl Signer {
     pub(crate) fn of(args: &Verify) -> Result<Option<Self>, Failure> {
         let Some(key_path) = &args.attest else { return Ok(None) };
         let path = args.attestation.clone().unwrap_or_else(|| verdict_path(&args.proof));
-        let points = load::points_path(&args.card);
         let optional = [&args.model, &args.data, &args.predictions, &args.answer];
         let mut inputs: Vec<_> = optional.into_iter().map(Option::as_deref).collect();
-        inputs.extend([&*args.proof, &args.card, &points, key_path].map(Some));
+        let points = args.card.as_deref().map(load::points_path);
+        inputs.extend([Some(&*args.proof), args.card.as_deref(), points.as_deref(), Some(key_path)]);
         outputs::check([&*path], &inputs, args.force.force)?;
-        Ok(Some(Self { key: load::owner_key(key_path)?, path, force: args.force.force }))
+        Ok(Some(Self { key: owner_key(key_path, &args.unlock)?, path, force: args.force.force }))
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::time::Instant;
 
-use rand_core::{OsRng, RngCore as _};
+use rand_core::OsRng;
 use serde_json::Value;
 use tacit_claim::{CardName, CardPoints, EngineId, OwnerKey};
 use tacit_core::files::{self, Access};
 use tacit_core::{CommitRequest, Committed, commit};
-use zeroize::Zeroizing;
 
 use crate::args::{Commit, EngineChoice};
 use crate::failure::Failure;
 use crate::home::data_folder;
+use crate::keys::{fresh, owner_key};
 use crate::load;
 use crate::outputs;
 use crate::progress::Spinner;
@@ -138,18 +138,16 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
 /// The identity that signs, and whether it is new.
 fn identity(args: &Commit, key_path: &Path) -> Result<(OwnerKey, bool), Failure> {
     if let Some(path) = &args.key {
-        return Ok((load::owner_key(path)?, false));
+        return Ok((owner_key(path, &args.unlock)?, false));
     }
     if key_path.symlink_metadata().is_ok() {
         if args.force.force {
-            return Ok((load::owner_key(key_path)?, false));
+            return Ok((owner_key(key_path, &args.unlock)?, false));
         }
         return Err(Failure::new(format!("{} already exists", key_path.display()))
             .advise(format!("pass --key {} to sign with it, or choose another folder", key_path.display())));
     }
-    let mut seed = Zeroizing::new([0; 32]);
-    OsRng.fill_bytes(&mut *seed);
-    Ok((OwnerKey::from_seed(&seed), true))
+    Ok((fresh(), true))
 }
 
 fn name(args: &Commit) -> Result<CardName, Failure> {

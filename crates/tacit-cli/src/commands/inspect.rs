@@ -1,6 +1,7 @@
 //! `tacit inspect`: what a file holds and what it would reveal. Never a salt, a weight, a committed record or a key.
 
 mod competition;
+mod exchange;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tacit_claim::{
     AccuracyClaim, AnswersClaim, Bundle, Card, CardPoints, ClaimKind, CommittedInput, DataClaim, EngineId,
-    FileKind, Inference, InputClaim, OutputClaim, WeightsClaim, sniff,
+    FileKind, Inference, InputClaim, OutputClaim, OwnerKey, OwnerKeyError, WeightsClaim, sniff,
 };
 use tacit_core::files;
 use tacit_core::srs::file::read_verifier;
@@ -47,13 +48,26 @@ pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
             let card = args.card.as_deref().map(load::card).transpose()?;
             proof(&mut report, &load::proof(path).map_err(|f| f.code(2))?, card.as_ref())?;
         }
+        FileKind::Disclosure => {
+            let disclosure = load::disclosure(path).map_err(|f| f.code(2))?;
+            proof(&mut report, &disclosure.bundle, Some(&disclosure.card))?;
+            report.field("brings the card", format!("{}, of {}", disclosure.card.id(), disclosure.card.owner().fingerprint()));
+            report.set("card_id", disclosure.card.id().to_string());
+            report.set("owner", disclosure.card.owner().fingerprint().to_string());
+        }
+        FileKind::EncryptedOwnerKey
+        | FileKind::Provider
+        | FileKind::Prekeys
+        | FileKind::PendingRequest
+        | FileKind::SealedRequest
+        | FileKind::SealedResponse => exchange::tell(&mut report, kind, &bytes, path)?,
         FileKind::Chunk => chunk(&mut report, path)?,
         FileKind::WeightsOpening => weights_opening(&mut report, path)?,
         FileKind::InputOpening => input_opening(&mut report, path)?,
         FileKind::DatasetOpening => dataset_opening(&mut report, path)?,
         FileKind::OutputOpening => output_opening(&mut report, path)?,
         FileKind::OwnerKey => {
-            let key = load::owner_key(path)?.public();
+            let key = OwnerKey::from_text(&bytes).map_err(|e| unusable_key(path, &e))?.public();
             report.field("fingerprint", key.fingerprint().to_string());
             report.field("public key", key.to_string());
             report.set("fingerprint", key.fingerprint().to_string());
@@ -80,11 +94,15 @@ pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
         FileKind::Unknown => {
             return Err(Failure::new(format!("{} is none of tacit's files", path.display())).advise(
                 "inspect takes models, cards and their points, proofs, openings, keys, schemas, setups, ONNX models, signed verdicts and \
-                 what belongs to a competition",
+                 what belongs to a competition or to an exchange of patient and provider",
             ));
         }
     }
     Ok(report)
+}
+
+fn unusable_key(path: &Path, e: &OwnerKeyError) -> Failure {
+    Failure::new(format!("{}: {e}", path.display())).advise("restore the key from a copy")
 }
 
 fn reveals(report: &mut Report, what: &str) {

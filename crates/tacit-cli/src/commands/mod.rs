@@ -8,9 +8,13 @@ mod dataset;
 mod demo;
 mod inspect;
 mod merge;
+mod patient;
 mod predict;
 pub(crate) mod prove;
+mod provider;
 mod quantize;
+mod relay;
+mod serve;
 mod srs;
 mod verify;
 
@@ -30,6 +34,9 @@ pub(crate) fn run(cli: &Cli) -> Result<Report, Failure> {
         Command::Verify(args) => verify::run(args),
         Command::Attestation(args) => attestation::run(args),
         Command::Competition(args) => competition::run(args),
+        Command::Serve(args) => serve::run(args, cli.json),
+        Command::Provider(args) => provider::run(args, cli.json),
+        Command::Patient(args) => patient::run(args),
         Command::Dataset(args) => dataset::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Srs(args) => srs::run(args),

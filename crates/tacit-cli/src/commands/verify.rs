@@ -4,30 +4,29 @@ use std::path::Path;
 use std::time::Instant;
 
 use tacit_claim::{
-    AccuracyClaim, Card, Claim, ClaimKind, DataClaim, Inference, InputClaim, OutputClaim, OutputOpening,
-    PredictionsClaim, Requirement, answer_text,
+    AccuracyClaim, Bundle, Card, CardPoints, Claim, ClaimKind, DataClaim, Disclosure, Fingerprint, Inference,
+    InputClaim, OutputClaim, OutputOpening, PredictionsClaim, Requirement, answer_text,
 };
 use tacit_competition::Finding;
-use tacit_core::{Expectations, Supplied, verify};
+use tacit_core::{Expectations, Supplied, Verdict, verify};
 use tacit_data::TestSetFile;
 
 use crate::args::Verify;
 use crate::commands::attestation;
 use crate::commands::prove::{setup_json, setup_text};
-use crate::failure::{DOES_NOT_HOLD, Failure};
+use crate::failure::{DOES_NOT_HOLD, Failure, POLICY};
 use crate::home::data_folder;
-use crate::load;
+use crate::load::{self, ProofFile};
 use crate::predictions;
 use crate::progress::Spinner;
 use crate::report::{GOOD, PLAIN, Report};
 
 pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     let signer = attestation::Signer::of(args)?;
-    let card = load::card(&args.card)?;
     let model = args.model.as_deref().map(load::model).transpose()?;
-    let bundle = load::proof(&args.proof)?;
+    let Proven { bundle, card, points } = Proven::read(args)?;
+    check_owner(&card, args.pin.as_ref())?;
     let claim = bundle.claim();
-    let points = load::points_for(claim.engine, &args.card, &card)?;
     let answer = args.answer.as_deref().map(load::output_opening).transpose()?;
     let mut report = Report::default();
     let test = test_set(args, claim, &card, &mut report)?;
@@ -60,11 +59,7 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
         signer.sign(&bundle, &card, Finding::Holds)?;
     }
 
-    report.line(GOOD, "HOLDS");
-    report.line(PLAIN, verdict.sentence.clone());
-    let hidden = if verdict.hidden.is_empty() { "nothing".to_owned() } else { verdict.hidden.join(", ") };
-    report.field("stays hidden", hidden);
-    report.field("not vouched for", verdict.unvouched.join("; "));
+    tell_verdict(&mut report, &verdict);
     if let Some(test) = &test {
         report.field(
             "test set seen",
@@ -82,9 +77,7 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
         report.set("attestation", path);
         report.set("verifier", verifier);
     }
-    if verdict.setup.is_some_and(|s| s.is_unsafe_dev()) {
-        report.warn("UNSAFE DEVELOPMENT SETUP: anybody can forge such a proof; it proves nothing to anybody");
-    }
+    warn_of_setup(&mut report, &verdict);
     if let Some(commitment) = claim.input_commitment() {
         let what = if matches!(claim.kind, ClaimKind::Inference(_)) { "record" } else { "test set" };
         report.field(what, commitment.pin().to_string());
@@ -92,20 +85,11 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
             report.note(format!("is that the {what} you mean? Pin its commitment with --expect-input"));
         }
     }
-    if args.expect_card.is_none() {
-        report.note(format!("is {} the card you were told of? Pin it with --expect-card", card.id()));
-    }
+    tell_trust(&mut report, args, &card);
     if args.context.is_none() && !claim.context.is_empty() {
         report.note("the claim's context was not checked; pass what you expect with --context");
     }
-    report.set("holds", true);
-    report.set("claim", verdict.sentence);
-    report.set("claim_digest", claim.digest().to_string());
-    report.set("card_id", card.id().to_string());
-    report.set("owner", card.owner().fingerprint().to_string());
-    report.set("engine", claim.engine.name());
-    report.set("context", claim.context.as_str());
-    report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
+    set_verdict(&mut report, claim, &card, verdict);
     report.set("dataset_digest", claim.dataset_digest().map(|d| hex::encode(d.0)));
     match &claim.kind {
         ClaimKind::Inference(inference) => {
@@ -132,11 +116,112 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
             report.set("predictions", predictions.answers.values().to_vec());
         }
     }
+    report.set("seconds", seconds);
+    Ok(report)
+}
+
+/// A proof, its card, and what lies beside the card.
+struct Proven {
+    bundle: Bundle,
+    card: Card,
+    points: Option<CardPoints>,
+}
+
+impl Proven {
+    fn read(args: &Verify) -> Result<Self, Failure> {
+        match (load::proof_or_disclosure(&args.proof)?, &args.card) {
+            (ProofFile::Alone(bundle), Some(path)) => {
+                let card = load::card(path)?;
+                let points = load::points_for(bundle.claim().engine, path, &card)?;
+                Ok(Self { bundle, card, points })
+            }
+            (ProofFile::Alone(_), None) => {
+                Err(Failure::new(format!("{}: a proof without its card", args.proof.display()))
+                    .advise("name the card with --card"))
+            }
+            (ProofFile::WithCard(disclosure), path) => {
+                let Disclosure { bundle, card, points } = *disclosure;
+                if let Some(path) = path {
+                    let (named, own) = (load::card(path)?.id(), card.id());
+                    if named != own {
+                        let message =
+                            format!("the proof brings the card {own}; {} is card {named}", path.display());
+                        return Err(Failure::new(message)
+                            .code(DOES_NOT_HOLD)
+                            .advise("verify the proof against the card that it was made for"));
+                    }
+                }
+                Ok(Self { bundle, card, points })
+            }
+        }
+    }
+}
+
+/// Refuses a card that somebody else than the pinned owner signed.
+fn check_owner(card: &Card, pin: Option<&Fingerprint>) -> Result<(), Failure> {
+    let owner = card.owner().fingerprint();
+    match pin.filter(|pin| **pin != owner) {
+        None => Ok(()),
+        Some(pin) => {
+            Err(Failure::new(format!("the card is signed by {owner}, not by {pin}, whom you pinned"))
+                .code(POLICY)
+                .advise("do not trust this card unless the owner whom you know says that it is theirs"))
+        }
+    }
+}
+
+/// Who says that this is the card that is meant.
+fn tell_trust(report: &mut Report, args: &Verify, card: &Card) {
+    let by = match (args.expect_card.is_some(), args.card.is_some(), args.pin.is_some()) {
+        (true, _, _) => "its id",
+        (false, _, true) => "its owner's fingerprint",
+        (false, true, false) => "the file that you named",
+        (false, false, false) => "nobody",
+    };
+    report.set("card_pinned_by", by);
+    if args.card.is_none() {
+        report.field("card", format!("{}, of {}; pinned by {by}", card.id(), card.owner().fingerprint()));
+    }
+    match by {
+        "nobody" => report.warn(
+            "the card came with the proof and is pinned by nobody: anybody can make a card, and a proof for it; pin the card \
+             that you know with --expect-card, or its owner with --pin",
+        ),
+        "the file that you named" => {
+            report.note(format!("is {} the card you were told of? Pin it with --expect-card", card.id()));
+        }
+        _ => {}
+    }
+}
+
+/// The verdict and the claim as a sentence, what stays hidden and what nobody vouches for.
+pub(crate) fn tell_verdict(report: &mut Report, verdict: &Verdict) {
+    report.line(GOOD, "HOLDS");
+    report.line(PLAIN, verdict.sentence.clone());
+    let hidden = if verdict.hidden.is_empty() { "nothing".to_owned() } else { verdict.hidden.join(", ") };
+    report.field("stays hidden", hidden);
+    report.field("not vouched for", verdict.unvouched.join("; "));
+}
+
+pub(crate) fn warn_of_setup(report: &mut Report, verdict: &Verdict) {
+    if verdict.setup.is_some_and(|s| s.is_unsafe_dev()) {
+        report.warn("UNSAFE DEVELOPMENT SETUP: anybody can forge such a proof; it proves nothing to anybody");
+    }
+}
+
+/// The same for scripts.
+pub(crate) fn set_verdict(report: &mut Report, claim: &Claim, card: &Card, verdict: Verdict) {
+    report.set("holds", true);
+    report.set("claim", verdict.sentence);
+    report.set("claim_digest", claim.digest().to_string());
+    report.set("card_id", card.id().to_string());
+    report.set("owner", card.owner().fingerprint().to_string());
+    report.set("engine", claim.engine.name());
+    report.set("context", claim.context.as_str());
+    report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
     report.set("hidden", verdict.hidden);
     report.set("not_vouched_for", verdict.unvouched);
     report.set("setup", setup_json(verdict.setup.as_ref()));
-    report.set("seconds", seconds);
-    Ok(report)
 }
 
 fn seen_path(args: &Verify) -> String {
@@ -199,7 +284,7 @@ fn check_predictions(path: &Path, claim: &Claim, card: &Card) -> Result<(), Fail
     .advise("do not rely on this file"))
 }
 
-fn tell_inference(
+pub(crate) fn tell_inference(
     report: &mut Report,
     Inference { input, output, .. }: &Inference,
     claim: &Claim,

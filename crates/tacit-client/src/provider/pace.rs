@@ -12,7 +12,7 @@ use super::model::Offered;
 /// Proofs remembered of each engine.
 const REMEMBERED: usize = 32;
 
-/// The times of the last proofs, from lease to sealed answer.
+/// The times of the last proofs, from the request's arrival to the sealed answer.
 #[derive(Debug, Default)]
 pub(crate) struct Pace(BTreeMap<EngineId, VecDeque<Duration>>);
 

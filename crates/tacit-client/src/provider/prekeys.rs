@@ -23,7 +23,8 @@ pub struct Lifetimes {
 impl Default for Lifetimes {
     fn default() -> Self {
         const DAY: u64 = 24 * 60 * 60;
-        Self { seal: Duration::from_secs(7 * DAY), keep: Duration::from_secs(7 * DAY) }
+        // A relay takes requests that were made a day ago, and keeps them for a week.
+        Self { seal: Duration::from_secs(7 * DAY), keep: Duration::from_secs(9 * DAY) }
     }
 }
 

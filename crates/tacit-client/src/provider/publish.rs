@@ -122,7 +122,12 @@ impl Publication<'_> {
         if there.is_none() {
             self.put_card(relay)?;
         }
-        self.put(relay, &document)?;
+        match self.put(relay, &document) {
+            Ok(()) => {}
+            // Another worker did the same within this second.
+            Err(PublishError::Relay(e)) if e.status() == Some(409) => return Ok(None),
+            Err(e) => return Err(e),
+        }
         Ok(Some(PublishedDocument { document, made: rotated.made, forgotten: rotated.forgotten }))
     }
 

@@ -159,8 +159,10 @@ const HANDING_IN: Patience = Patience {
     first: Duration::from_millis(200),
     most: Duration::from_secs(10),
 };
-/// The longest that a worker waits between two attempts to reach its relay, or to answer the same request.
+/// The longest that a worker waits between two attempts to reach its relay.
 const LONGEST_REST: Duration = Duration::from_secs(60);
+/// The longest that a request is left alone that could not be answered.
+const LONGEST_LEFT_ALONE: Duration = Duration::from_secs(600);
 const PAGE: u32 = 32;
 
 impl Worker {
@@ -417,10 +419,10 @@ impl Shared {
     /// Leaves a request that failed alone for a while, longer each time.
     fn give_up(&self, id: RequestId, why: String) {
         let mut state = self.state();
-        let failed = state.resting.get(&id).map_or(0, |(n, _)| *n).min(6) + 1;
-        let rest = Duration::from_secs(2 << failed).min(LONGEST_REST);
+        let failed = state.resting.get(&id).map_or(0, |(n, _)| *n).min(10) + 1;
+        let rest = Duration::from_secs(2 << failed).min(LONGEST_LEFT_ALONE);
         state.resting.insert(id, (failed, Instant::now() + rest));
-        state.resting.retain(|_, (_, until)| *until + 10 * LONGEST_REST > Instant::now());
+        state.resting.retain(|_, (_, until)| *until + LONGEST_LEFT_ALONE > Instant::now());
         state.tally.given_up += 1;
         drop(state);
         // What cannot be given back is free when its lease ends.
@@ -433,16 +435,17 @@ impl Shared {
         let Some(bytes) = self.relay.request(id, &self.key).map_err(text)? else {
             return Ok(Event::Gone(id));
         };
+        let fetched = Instant::now();
         let prekeys = self.prekeys_for(&bytes);
         let max_age = self.options.lifetimes.keep.as_secs();
         let answerer = Answerer { model: &self.model, key: &self.key, offered, max_age };
         let Made { response, said, asked } =
             answerer.answer(id, &bytes, &prekeys, unix_now(), &mut OsRng).map_err(|e| e.to_string())?;
         if let Said::Proved(engine) = said {
-            self.state().pace.saw(engine, start.elapsed());
+            self.state().pace.saw(engine, fetched.elapsed());
         } else {
             let usual = self.state().pace.pick(asked);
-            std::thread::sleep(usual.saturating_sub(start.elapsed()));
+            std::thread::sleep(usual.saturating_sub(fetched.elapsed()));
         }
         let relay = self.relay.with_patience(HANDING_IN);
         Ok(match relay.put_response(id, response.to_bytes(), &self.key).map_err(text)? {

@@ -8,6 +8,7 @@ use super::host::{headline, tell_acceptance, write_receipt};
 use super::{judge, known, opened, receipt_json, short_name};
 use crate::args::competition::{ContextOf, MakeReceipt, Register, Submit};
 use crate::failure::Failure;
+use crate::keys::owner_key;
 use crate::load;
 use crate::outputs;
 use crate::progress::Spinner;
@@ -20,8 +21,8 @@ pub(super) fn register(args: &Register) -> Result<Report, Failure> {
     let folder = opened(&args.folder)?;
     let card = load::card(&args.card)?;
     let points = load::points(&args.card, &card)?;
-    let key = load::owner_key(&args.key)?;
-    let host = args.host_key.as_deref().map(load::owner_key).transpose()?;
+    let key = owner_key(&args.key, &args.unlock)?;
+    let host = args.host_key.as_deref().map(|path| owner_key(path, &args.unlock)).transpose()?;
     let known = known(&args.pins, &[] as &[PathBuf])?;
     let log = folder.log(&known)?;
     let competition = log.competition();

@@ -17,6 +17,7 @@ use super::judge::Ranking;
 use super::{judge, known, opened, receipt_json, short_name, tell_head};
 use crate::args::competition::{Accept, Init, Publish};
 use crate::failure::Failure;
+use crate::keys::{fresh, owner_key};
 use crate::load;
 use crate::outputs;
 use crate::report::{BOLD, PLAIN, Report, count, plain, table};
@@ -46,7 +47,7 @@ pub(super) fn init(args: &Init) -> Result<Report, Failure> {
     let unfinished = unfinished(&folder)?;
     let digest = test.digest().into();
     let known_seal = known_seal(args, unfinished.as_ref(), digest)?;
-    let (host, new_key) = identity(&args.key)?;
+    let (host, new_key) = identity(args)?;
     // The key and the seal first: a competition without them could never be finished.
     if new_key {
         files::write(&args.key, host.to_text().as_bytes(), Access::Secret, false)?;
@@ -154,18 +155,16 @@ fn known_seal(
 }
 
 /// The host's key, and whether it is new.
-fn identity(path: &Path) -> Result<(OwnerKey, bool), Failure> {
-    if path.symlink_metadata().is_ok() {
-        return Ok((load::owner_key(path)?, false));
+fn identity(args: &Init) -> Result<(OwnerKey, bool), Failure> {
+    if args.key.symlink_metadata().is_ok() {
+        return Ok((owner_key(&args.key, &args.unlock)?, false));
     }
-    let mut seed = Zeroizing::new([0; 32]);
-    OsRng.fill_bytes(&mut *seed);
-    Ok((OwnerKey::from_seed(&seed), true))
+    Ok((fresh(), true))
 }
 
 pub(super) fn accept(args: &Accept) -> Result<Report, Failure> {
     let folder = opened(&args.folder)?;
-    let host = load::owner_key(&args.key)?;
+    let host = owner_key(&args.key, &args.unlock)?;
     check_receipts(args.receipts.as_deref())?;
     let accepted = folder.accept(&host, &known(&args.pins, &[] as &[PathBuf])?)?;
     let mut report = Report::default();
@@ -178,7 +177,7 @@ pub(super) fn accept(args: &Accept) -> Result<Report, Failure> {
 
 pub(super) fn publish(args: &Publish) -> Result<Report, Failure> {
     let folder = opened(&args.folder)?;
-    let (host, seal) = (load::owner_key(&args.key)?, load::seal(&args.seal)?);
+    let (host, seal) = (owner_key(&args.key, &args.unlock)?, load::seal(&args.seal)?);
     check_receipts(args.receipts.as_deref())?;
     let known = known(&args.pins, &[] as &[PathBuf])?;
     let published = folder.publish(&seal, &args.data, &judge()?, &host, &known)?;
