@@ -1,17 +1,17 @@
 //! The relay that serves the page, with a log of everything that it is asked.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use serde_json::json;
+use axum::response::Response;
 use tacit_claim::{Card, CardPoints};
-use tacit_web::page;
+use tacit_server::RelayOptions;
+use tacit_server::store::{Change, NewCard, SqlStore, Store as _, StoreOptions};
+use tempfile::TempDir;
 
 /// What a relay has of a card.
 #[derive(Clone)]
@@ -34,16 +34,18 @@ type Log = Arc<Mutex<Vec<Asked>>>;
 pub(crate) struct Relay {
     pub(crate) url: String,
     log: Log,
+    _folder: TempDir,
 }
 
 impl Relay {
     pub(crate) async fn start(cards: Vec<Published>, verifier: Option<Vec<u8>>) -> Self {
         let log = Log::default();
-        let app = app(cards, verifier).layer(from_fn_with_state(log.clone(), note));
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(cards, verifier, folder.path()).await.layer(from_fn_with_state(log.clone(), note));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url, log }
+        Self { url, log, _folder: folder }
     }
 
     /// Everything that was asked so far.
@@ -68,45 +70,30 @@ async fn note(State(log): State<Log>, request: Request, next: Next) -> Response 
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
 
-/// The relay's page and what the page asks of it.
-fn app(cards: Vec<Published>, verifier: Option<Vec<u8>>) -> Router {
-    let listed: Vec<_> = cards
-        .iter()
-        .map(|Published { card, .. }| {
-            json!({ "id": card.id().to_string(), "name": card.name().as_str(), "owner": card.owner().fingerprint().to_string(),
-                "engines": card.commitments().engines().map(|e| e.name()).collect::<Vec<_>>(), "weights": "hidden",
-                "published_at": 1_780_000_000, "accepts_requests": true })
-        })
-        .collect();
-    let list = json!({ "cards": listed, "next": null }).to_string();
-    let mut app = Router::new()
-        .route("/v1/cards", get(move || send("application/json", list.clone())))
-        .route("/cards/{id}", get(|| send(page::INDEX.content_type, page::INDEX.body)));
+/// The relay, with these cards in its database.
+async fn app(cards: Vec<Published>, verifier: Option<Vec<u8>>, folder: &Path) -> Router {
+    let database = format!("sqlite://{}", folder.join("relay.db").display());
+    let store = SqlStore::open(&database, &StoreOptions::default()).await.expect("a database");
+    let mut options = RelayOptions { verifier: verifier.map(Bytes::from), ..RelayOptions::default() };
+    options.limits.calls_per_address = None;
+    let quotas = options.limits.quotas;
     for Published { card, points } in cards {
-        let path = format!("/v1/cards/{}", card.id());
-        app = app.route(&path, get(move || send("application/json", card.to_json().to_vec())));
+        let engines: Vec<_> = card.commitments().engines().map(|e| e.name()).collect();
+        let new = NewCard {
+            id: card.id(),
+            owner: card.owner().fingerprint(),
+            owner_key: card.owner().to_bytes(),
+            name: card.name().as_str().to_owned(),
+            engines: engines.join(","),
+            weights: "hidden",
+            published_at: 1_780_000_000,
+            json: card.to_json().to_vec(),
+        };
+        store.apply(Change::PutCard(Box::new(new), quotas)).await.expect("a card");
         if let Some(points) = points {
-            app = app.route(
-                &format!("{path}/points"),
-                get(move || send("application/octet-stream", points.to_bytes())),
-            );
+            let change = Change::PutPoints { card: card.id(), points: points.to_bytes(), quotas };
+            store.apply(change).await.expect("points");
         }
     }
-    if let Some(module) = verifier {
-        app = app.route(page::VERIFIER, get(move || send(page::VERIFIER_TYPE, module.clone())));
-    }
-    for file in page::FILES.iter().chain([&page::INDEX]) {
-        app = app.route(file.path, get(|| send(file.content_type, file.body)));
-    }
-    app
-}
-
-async fn send(content_type: &'static str, body: impl Into<Body>) -> Response {
-    let nosniff = HeaderName::from_static("x-content-type-options");
-    let headers = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
-        (nosniff, "nosniff"),
-    ];
-    (StatusCode::OK, headers, body.into()).into_response()
+    tacit_server::app(tacit_server::Relay::new(Arc::new(store), options))
 }
