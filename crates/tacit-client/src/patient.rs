@@ -286,7 +286,7 @@ pub fn believe(
     let verdict = verify(memory, &bundle, pending.card(), supplied, &expected, progress)
         .map_err(ReceiveError::Proof)?;
     let own = pending.commitment();
-    if !claim.input_commitment().is_some_and(|c| own.matches(c)) {
+    if claim.engine != pending.engine() || !claim.input_commitment().is_some_and(|c| own.matches(c)) {
         let expected = pending.input().commitments[&pending.engine()].commitment.pin();
         let actual = claim.input_commitment().map(tacit_claim::Commitment::pin);
         return Err(ReceiveError::OtherRecord { expected, actual });

@@ -51,7 +51,10 @@ pub(crate) fn run(args: &Inspect) -> Result<Report, Failure> {
         FileKind::Disclosure => {
             let disclosure = load::disclosure(path).map_err(|f| f.code(2))?;
             proof(&mut report, &disclosure.bundle, Some(&disclosure.card))?;
-            report.field("brings the card", format!("{}, of {}", disclosure.card.id(), disclosure.card.owner().fingerprint()));
+            report.field(
+                "brings the card",
+                format!("{}, of {}", disclosure.card.id(), disclosure.card.owner().fingerprint()),
+            );
             report.set("card_id", disclosure.card.id().to_string());
             report.set("owner", disclosure.card.owner().fingerprint().to_string());
         }

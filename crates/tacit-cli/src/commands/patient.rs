@@ -8,8 +8,8 @@ use tacit_claim::{ClaimKind, Disclosure, FileKind, sniff};
 use tacit_client::patient::{Diagnosis, ReceiveError, believe, disclose, fetch, post, seal_record};
 use tacit_client::{RelayClient, fetch_card, fetch_provider};
 use tacit_core::files::{self, Access};
-use tacit_exchange::{PendingRequest, Refusal};
-use tacit_model::{Schema, format_decimal};
+use tacit_exchange::{PendingRequest, Refusal, SealedResponse};
+use tacit_model::format_decimal;
 
 use super::relay;
 use super::verify::{set_verdict, tell_inference, tell_verdict, warn_of_setup};
@@ -76,13 +76,16 @@ fn receive(args: &PatientReceive) -> Result<Report, Failure> {
     let pending = load::pending(&args.request)?;
     let relay = relay::at(pending.relay(), &args.link)?;
     let start = Instant::now();
-    let Diagnosis { bundle, verdict } = match kept_answer(&pending, &kept, args)? {
-        Some(diagnosis) => diagnosis,
-        None => answer_from(&relay, &pending, &kept, args)?,
-    };
-    files::write(&args.output, &bundle.to_bytes(), Access::Public, args.force.force)?;
     let mut report = Report::default();
-    let deleted = !args.keep && delete(&relay, &pending, &mut report);
+    let sealed = sealed_answer(&relay, &pending, &kept, args)?;
+    // As soon as it is kept, whatever it says: when it is deleted tells the relay nothing.
+    let deleted = !args.keep && kept.exists() && delete(&relay, &pending, &mut report);
+    let spinner = Spinner::new("verifying");
+    let Diagnosis { bundle, verdict } =
+        believe(&pending, &sealed, &data_folder()?, args.allow_dev_srs, &spinner)
+            .map_err(|e| explained(e, &pending))?;
+    drop(spinner);
+    files::write(&args.output, &bundle.to_bytes(), Access::Secret, args.force.force)?;
     let (claim, card) = (bundle.claim(), pending.card());
     tell_verdict(&mut report, &verdict);
     report.field("proof", args.output.display().to_string());
@@ -105,65 +108,40 @@ fn receive(args: &PatientReceive) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// The answer that was received before, if it is there and good.
-fn kept_answer(
-    pending: &PendingRequest,
-    kept: &Path,
-    args: &PatientReceive,
-) -> Result<Option<Diagnosis>, Failure> {
-    if kept.symlink_metadata().is_err() {
-        return Ok(None);
-    }
-    let sealed = files::read(kept, LONGEST_ANSWER)?;
-    let spinner = Spinner::new("verifying");
-    match believe(pending, &sealed, &data_folder()?, args.allow_dev_srs, &spinner) {
-        Ok(diagnosis) => Ok(Some(diagnosis)),
-        // Damaged since: the relay may still have it.
-        Err(ReceiveError::NotTheAnswer(_)) => Ok(None),
-        Err(e) => Err(e.into()),
-    }
-}
-
 const LONGEST_ANSWER: u64 = 128 << 20;
 
-/// The answer from the relay, waited for, verified, and kept.
-fn answer_from(
+/// The sealed answer: the one that was received before, if it is there and the provider's, or what the relay hands out,
+/// waited for, and kept if it is the provider's.
+fn sealed_answer(
     relay: &RelayClient,
     pending: &PendingRequest,
     kept: &Path,
     args: &PatientReceive,
-) -> Result<Diagnosis, Failure> {
+) -> Result<Vec<u8>, Failure> {
+    let is_the_answer =
+        |sealed: &[u8]| SealedResponse::from_bytes(sealed).is_ok_and(|r| pending.open(&r).is_ok());
+    if kept.symlink_metadata().is_ok() {
+        let sealed = files::read(kept, LONGEST_ANSWER)?;
+        // Damaged since: the relay may still have it.
+        if is_the_answer(&sealed) {
+            return Ok(sealed.to_vec());
+        }
+    }
     let spinner = Spinner::new("waiting for the answer");
-    let sealed = fetch(relay, pending, Duration::from_secs(args.wait))
-        .map_err(|e| explained(e, pending, relay, args))?;
+    let sealed = fetch(relay, pending, Duration::from_secs(args.wait))?;
     drop(spinner);
-    let spinner = Spinner::new("verifying");
-    let diagnosis = believe(pending, &sealed, &data_folder()?, args.allow_dev_srs, &spinner)
-        .map_err(|e| explained(e, pending, relay, args))?;
-    // Before it is deleted at the relay.
-    files::write(kept, &sealed, Access::Secret, true)?;
-    Ok(diagnosis)
+    if is_the_answer(&sealed) {
+        files::write(kept, &sealed, Access::Secret, true)?;
+    }
+    Ok(sealed)
 }
 
-/// The failure with what the patient alone may read: which feature, which value, which range. A refusal that was read is
-/// deleted at the relay.
-fn explained(
-    e: ReceiveError,
-    pending: &PendingRequest,
-    relay: &RelayClient,
-    args: &PatientReceive,
-) -> Failure {
+/// The failure with what the patient alone may read: which feature, which value, which range.
+fn explained(e: ReceiveError, pending: &PendingRequest) -> Failure {
     let text = match &e {
-        ReceiveError::Refused(Refusal::OutOfRange { feature, value }) => {
-            out_of_range(pending.card().schema(), *feature, *value)
-        }
+        ReceiveError::Refused(Refusal::OutOfRange { feature, .. }) => out_of_range(pending, *feature),
         _ => None,
     };
-    let is_final = matches!(e, ReceiveError::Refused(_) | ReceiveError::NotOpened(_));
-    if is_final && !args.keep {
-        // It is of no more use to anybody; what cannot be deleted now ends by itself.
-        let _ = relay.delete(pending.id(), pending.capability());
-    }
     let failure = Failure::from(e);
     match text {
         Some(message) => Failure { message, ..failure },
@@ -171,14 +149,20 @@ fn explained(
     }
 }
 
-fn out_of_range(schema: &Schema, feature: u32, value: i64) -> Option<String> {
-    let feature = schema.features.get(usize::try_from(feature).ok()?)?;
-    let value = format_decimal(value, feature.decimals);
-    Some(format!(
-        "the provider refused: `{}` is {value}, outside the range that the card allows, {}",
-        plain(&feature.name),
-        feature.range_text()
-    ))
+/// The patient's own value, whatever the provider says that it is.
+fn out_of_range(pending: &PendingRequest, feature: u32) -> Option<String> {
+    let index = usize::try_from(feature).ok()?;
+    let feature = pending.card().schema().features.get(index)?;
+    let value = *pending.input().record.get(index)?;
+    let (name, range) = (plain(&feature.name), feature.range_text());
+    let shown = format_decimal(value, feature.decimals);
+    Some(if (feature.min..=feature.max).contains(&value) {
+        format!(
+            "the provider refused for no reason: it says that `{name}`, which is {shown}, is outside {range}"
+        )
+    } else {
+        format!("the provider refused: `{name}` is {shown}, outside the range that the card allows, {range}")
+    })
 }
 
 /// Deletes request and answer at the relay; says so if it fails.
@@ -204,7 +188,7 @@ fn prove_to(args: &PatientProveTo) -> Result<Report, Failure> {
     let kind = sniff(&files::read(&args.file, LONGEST_ANSWER * 2)?);
     let disclosure =
         if kind == FileKind::PendingRequest { of_request(args, &kept)? } else { of_proof(args)? };
-    files::write(&args.output, &disclosure.to_bytes(), Access::Public, args.force.force)?;
+    files::write(&args.output, &disclosure.to_bytes(), Access::Secret, args.force.force)?;
     let (claim, card) = (disclosure.bundle.claim(), &disclosure.card);
     let sentence = claim.sentence(card).map_err(tacit_core::CoreError::from)?;
     let (id, owner) = (card.id().to_string(), card.owner().fingerprint().to_string());

@@ -12,6 +12,8 @@ use tacit_exchange::{
 
 use super::model::{Offered, ProviderModel};
 
+/// What is said of a panic: its message could hold values.
+const DEFECT: &str = "answering met a defect of tacit";
 /// How often a proof is tried that should work.
 const TRIES: usize = 2;
 
@@ -78,12 +80,13 @@ impl Answerer<'_> {
             said: Said::NotOpened(why),
             asked: None,
         };
+        // Nothing is signed about a request other than the one with this id.
+        if RequestId::of(bytes) != id {
+            return Err(Unanswerable::OtherRequest(RequestId::of(bytes)));
+        }
         let Ok(request) = SealedRequest::from_bytes(bytes) else {
             return Ok(not_opened(Unopened::Damaged));
         };
-        if request.id() != id {
-            return Err(Unanswerable::OtherRequest(request.id()));
-        }
         if request.header().card_id != self.model.card.id() {
             return Err(Unanswerable::OtherCard);
         }
@@ -95,9 +98,12 @@ impl Answerer<'_> {
             Err(MessageError::OtherPrekey) => return Ok(not_opened(Unopened::PrekeyGone)),
             Err(_) => return Ok(not_opened(Unopened::Damaged)),
         };
-        let (answer, said) = match self.check(&opened, now) {
-            Ok(()) => self.prove(&opened, rng),
-            Err(refusal) => (Answer::Refused(refusal), Said::Refused),
+        // A defect that a stranger's record meets must not stop one worker after the other.
+        let checked = catch_unwind(AssertUnwindSafe(|| self.check(&opened, now)));
+        let (answer, said) = match checked {
+            Ok(Ok(())) => self.prove(&opened, rng),
+            Ok(Err(refusal)) => (Answer::Refused(refusal), Said::Refused),
+            Err(_) => (Answer::Refused(Refusal::Failed), Said::Failed(DEFECT.to_owned())),
         };
         let response = opened.answer(&answer, self.least(), self.key, rng)?;
         Ok(Made { response, said, asked: Some(opened.engine()) })
@@ -150,7 +156,7 @@ impl Answerer<'_> {
             match proved {
                 Ok(Ok(proved)) => return (Answer::Proved(proved.bundle), Said::Proved(opened.engine())),
                 Ok(Err(e)) => why = without_values(&e),
-                Err(_) => "proving met a defect of tacit".clone_into(&mut why),
+                Err(_) => DEFECT.clone_into(&mut why),
             }
         }
         (Answer::Refused(Refusal::Failed), Said::Failed(why))

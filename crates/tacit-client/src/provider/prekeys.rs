@@ -28,6 +28,15 @@ impl Default for Lifetimes {
     }
 }
 
+impl Lifetimes {
+    /// The prekeys that requests may be sealed to. One that would be good for longer than any that is made now comes
+    /// from a clock that was wrong: it still opens what was sealed to it, and is listed no more.
+    pub(crate) fn listed(&self, prekeys: &Prekeys, now: u64) -> Vec<Prekey> {
+        let last = now.saturating_add(self.seal.as_secs());
+        prekeys.public_at(now).into_iter().filter(|p| p.not_after() <= last).collect()
+    }
+}
+
 /// Why prekeys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -103,8 +112,10 @@ impl PrekeyStore {
     /// [`StoreError`].
     pub fn load(&self, key: &OwnerKey) -> Result<Prekeys, StoreError> {
         let path = self.file();
-        if path.symlink_metadata().is_err() {
-            return Ok(Prekeys::default());
+        match path.symlink_metadata() {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Prekeys::default()),
+            Err(source) => return Err(CoreError::Io { path, source }.into()),
+            Ok(_) => {}
         }
         let bytes = files::read(&path, MAX_FILE)?;
         Prekeys::from_bytes(&bytes, key, self.card).map_err(|source| StoreError::Prekeys { path, source })
@@ -125,7 +136,7 @@ impl PrekeyStore {
         let _lock = self.lock()?;
         let mut prekeys = self.load(key)?;
         let (seal, keep) = (lifetimes.seal.as_secs(), lifetimes.keep.as_secs());
-        let newest = prekeys.public_at(now).iter().map(Prekey::not_after).max();
+        let newest = lifetimes.listed(&prekeys, now).iter().map(Prekey::not_after).max();
         let due = newest.is_none_or(|until| until <= now + seal / 2);
         let made = due.then(|| {
             let prekey = PrekeySecret::generate(now + seal, rng);
@@ -214,6 +225,20 @@ mod tests {
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!((mode(&store.file()), mode(&store.folder)), (0o600, 0o700));
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_leaves_no_long_lived_prekey() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = key_of(1);
+        let store = PrekeyStore::beside(&folder.path().join("owner.key"), CardId([3; 32]));
+        let times = Lifetimes { seal: Duration::from_secs(100), keep: Duration::from_secs(50) };
+        let ahead = store.rotate(&key, &times, 1_000_000, &mut OsRng).unwrap().made.unwrap();
+        let now = store.rotate(&key, &times, 1000, &mut OsRng).unwrap();
+        let made = now.made.expect("the other does not count");
+        let listed: Vec<_> = times.listed(&now.prekeys, 1000).iter().map(Prekey::id).collect();
+        assert_eq!(listed, [made]);
+        assert!(now.prekeys.get(ahead).is_some(), "it opens what was sealed to it");
     }
 
     #[test]

@@ -107,7 +107,8 @@ impl Publication<'_> {
         self.check_owner()?;
         let rotated = self.store.rotate(self.key, &self.lifetimes, unix_now(), rng)?;
         let now = unix_now();
-        let newest = rotated.prekeys.public_at(now).into_iter().max_by_key(|p| p.not_after());
+        let listed = self.lifetimes.listed(&rotated.prekeys, now);
+        let newest = listed.into_iter().max_by_key(|p| p.not_after());
         let there = relay
             .provider(self.card.id())?
             .and_then(|bytes| ProviderDocument::from_json(&bytes).ok())
@@ -117,7 +118,9 @@ impl Publication<'_> {
         if there.as_ref().is_some_and(is_fresh) {
             return Ok(None);
         }
-        let contact = there.as_ref().and_then(ProviderDocument::contact);
+        // An older document that the relay still shows brings no old contact back.
+        let known = self.store.document().is_some();
+        let contact = there.as_ref().filter(|_| !known).and_then(ProviderDocument::contact);
         let document = self.document(relay, contact, &rotated.prekeys)?;
         if there.is_none() {
             self.put_card(relay)?;
@@ -150,13 +153,13 @@ impl Publication<'_> {
         let kept = last.as_ref().and_then(ProviderDocument::contact);
         let now = unix_now();
         // Of two documents the later counts, also when both are made within a second.
-        let issued_at = last.as_ref().map_or(now, |last| now.max(last.issued_at() + 1));
+        let issued_at = last.as_ref().map_or(now, |last| now.max(last.issued_at().saturating_add(1)));
         let content = UnsignedProvider {
             card: self.card.id(),
             relay: relay.address().to_string(),
             contact: contact.or(kept).map(str::to_owned),
             issued_at,
-            prekeys: prekeys.public_at(now),
+            prekeys: self.lifetimes.listed(prekeys, now),
         };
         Ok(ProviderDocument::sign(content, self.key)?)
     }

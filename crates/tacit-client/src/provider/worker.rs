@@ -436,7 +436,7 @@ impl Shared {
             return Ok(Event::Gone(id));
         };
         let fetched = Instant::now();
-        let prekeys = self.prekeys_for(&bytes);
+        let prekeys = self.prekeys_for(&bytes).map_err(|e| e.to_string())?;
         let max_age = self.options.lifetimes.keep.as_secs();
         let answerer = Answerer { model: &self.model, key: &self.key, offered, max_age };
         let Made { response, said, asked } =
@@ -455,16 +455,16 @@ impl Shared {
         })
     }
 
-    /// The prekeys, read again if the request's is not among them: another worker may have made it.
-    fn prekeys_for(&self, request: &[u8]) -> Prekeys {
+    /// The prekeys, read again if the request's is not among them: another worker may have made it. If they cannot be
+    /// read, nobody is told that the prekey is gone.
+    fn prekeys_for(&self, request: &[u8]) -> Result<Prekeys, PublishError> {
         let wanted = SealedRequest::from_bytes(request).ok().map(|r| r.header().prekey_id);
         let has = |prekeys: &Prekeys| wanted.is_none_or(|id| prekeys.get(id).is_some());
-        if !has(&self.state().prekeys)
-            && let Err(e) = self.reload_prekeys()
-        {
-            self.tell(Event::NotPublished(e));
+        let known = has(&self.state().prekeys);
+        if !known {
+            self.reload_prekeys()?;
         }
-        self.state().prekeys.clone()
+        Ok(self.state().prekeys.clone())
     }
 }
 

@@ -48,7 +48,9 @@ impl Attempts {
     pub(crate) fn pause(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let pause = jittered(self.next).max(asked.unwrap_or_default());
         self.next = (self.next * 2).min(self.patience.most);
-        (self.began.elapsed() + pause < self.patience.total).then_some(pause)
+        // What a server asks for may be any number.
+        let end = self.began.elapsed().checked_add(pause)?;
+        (end < self.patience.total).then_some(pause)
     }
 }
 
@@ -72,6 +74,7 @@ mod tests {
         }
         assert_eq!(attempts.pause(Some(50 * second)), Some(50 * second), "the server's wish");
         assert_eq!(attempts.pause(Some(101 * second)), None);
+        assert_eq!(attempts.pause(Some(Duration::MAX)), None, "no overflow");
         assert_eq!(Attempts::new(Patience::NONE).pause(None), None);
     }
 }

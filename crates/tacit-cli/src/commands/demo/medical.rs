@@ -16,8 +16,8 @@ use tacit_model::{Model, Schema};
 use tacit_onnx::{QuantiseOptions, float_logits, quantise};
 use tacit_relations::{Inference, Visibility, lower_inference};
 
-use super::figures::{Figures, median, once, shown};
 use super::exchange::{self, Provider};
+use super::figures::{Figures, median, once, shown};
 use super::{Teller, attacks, attempts, bundled, identity, temporary};
 use crate::commands::prove::setup_text;
 use crate::failure::Failure;
