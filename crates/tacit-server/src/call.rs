@@ -55,13 +55,8 @@ impl Call {
 
     /// The third segment of the path, an id: 64 lower-case hexadecimal digits.
     fn id(&self) -> Result<[u8; 32], Problem> {
-        let text = self.parts.uri.path().split('/').nth(3).unwrap_or("");
-        let mut id = [0; 32];
-        let lower = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !lower || hex::decode_to_slice(text, &mut id).is_err() {
-            return Err(Problem::malformed("the id in the path must be 64 lower-case hexadecimal digits"));
-        }
-        Ok(id)
+        hex_id(self.parts.uri.path().split('/').nth(3).unwrap_or(""))
+            .ok_or_else(|| Problem::malformed("the id in the path must be 64 lower-case hexadecimal digits"))
     }
 
     pub(crate) fn card_id(&self) -> Result<CardId, Problem> {
@@ -222,6 +217,13 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
+}
+
+/// Bytes by their lower-case hexadecimal digits.
+pub(crate) fn hex_id<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut id = [0; N];
+    let lower = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    (lower && hex::decode_to_slice(text, &mut id).is_ok()).then_some(id)
 }
 
 /// A whole number of a query within bounds.

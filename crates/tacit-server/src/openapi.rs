@@ -76,9 +76,7 @@ impl Operation {
     fn document(&self) -> Value {
         let mut parameters = Vec::new();
         if self.path.contains("{id}") {
-            parameters.push(json!({
-                "name": "id", "in": "path", "required": true, "schema": { "$ref": "#/components/schemas/Id" },
-            }));
+            parameters.push(id_parameter());
         }
         for (name, schema) in &self.query {
             let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
@@ -123,6 +121,10 @@ impl Operation {
         }
         operation
     }
+}
+
+fn id_parameter() -> Value {
+    json!({ "name": "id", "in": "path", "required": true, "schema": { "$ref": "#/components/schemas/Id" } })
 }
 
 fn retry_after() -> Value {
@@ -189,8 +191,8 @@ pub(crate) fn document(limits: &Limits) -> Value {
     }
     let page = "The page that people open";
     paths.insert(INDEX.path.into(), json!({ "get": page_file("getPage", page, INDEX.content_type, false) }));
-    let mut card_page = page_file("getCardPage", page, INDEX.content_type, false);
-    card_page["parameters"] = json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1, "pattern": "^[0-9a-f]+$" } }]);
+    let mut card_page = page_file("getCardPage", page, INDEX.content_type, true);
+    card_page["parameters"] = json!([id_parameter()]);
     paths.insert("/cards/{id}".into(), json!({ "get": card_page }));
     for file in FILES {
         let name = format!("get{}", file.path);

@@ -15,7 +15,7 @@ use tacit_exchange::{Capability, RequestId, SealedRequest, SealedResponse};
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
-use crate::call::{Call, Signer, number};
+use crate::call::{Call, Signer, hex_id, number};
 use crate::cards::{BINARY, MAX_CURSOR};
 use crate::problem::{Kind, Problem};
 use crate::state::{Inner, Relay};
@@ -233,12 +233,8 @@ struct LeaseAnswer {
 }
 
 fn worker(text: &str) -> Result<WorkerId, Problem> {
-    let mut id = [0; 16];
-    let lower = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if !lower || hex::decode_to_slice(text, &mut id).is_err() {
-        return Err(Problem::malformed("`worker` must be 32 lower-case hexadecimal digits"));
-    }
-    Ok(WorkerId(id))
+    let id = hex_id(text).map(WorkerId);
+    id.ok_or_else(|| Problem::malformed("`worker` must be 32 lower-case hexadecimal digits"))
 }
 
 /// `PUT /v1/requests/{id}/lease`.
