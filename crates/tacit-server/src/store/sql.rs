@@ -88,13 +88,32 @@ impl SqlStore {
 const fn setup(backend: Backend, loses: bool) -> &'static str {
     match (backend, loses) {
         (Backend::Sqlite, false) => {
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000; \
+            "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
              PRAGMA cache_size = -32768; PRAGMA mmap_size = 268435456"
         }
         (Backend::Sqlite, true) => {
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA busy_timeout = 10000"
+            "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF"
         }
         (Backend::Postgres, false) => "SET synchronous_commit = on",
         (Backend::Postgres, true) => "SET synchronous_commit = off",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn sqlite_syncs_every_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/relay.db", folder.path().display());
+        let store = SqlStore::open(&url, &StoreOptions::default()).await.unwrap();
+        // 2 is FULL.
+        let row = sqlx::query("PRAGMA synchronous").fetch_one(&store.readers).await.unwrap();
+        assert_eq!(row.get::<i64, _>(0), 2);
+        let row = sqlx::query("PRAGMA journal_mode").fetch_one(&store.readers).await.unwrap();
+        assert_eq!(row.get::<String, _>(0), "wal");
     }
 }
