@@ -67,8 +67,7 @@ fn a_patient_gets_a_diagnosis_and_proves_it_to_somebody_else(engine: &str) {
     assert!(run.out.contains("pinned by nobody") && run.err.contains("warning"), "{run:?}");
     insurer.tacit(&format!("{verify} --expect-card {{}}"), &[&provider.card]).ok();
     let stranger = OwnerKey::from_seed(&zeroize::Zeroizing::new([5; 32])).public().fingerprint().to_string();
-    let run = insurer.tacit(&format!("{verify} --pin {{}}"), &[&stranger]);
-    assert!(run.code == 3 && run.out.contains("whom you pinned"), "{run:?}");
+    insurer.tacit(&format!("{verify} --pin {{}}"), &[&stranger]).fails(3, &["whom you pinned"]);
 
     // At the relay nothing is left, and the answer is good for ever.
     let pending = PendingRequest::from_bytes(&patient.read("request.secret")).unwrap();
