@@ -197,17 +197,19 @@ pub(crate) fn disclosure(path: &Path) -> Result<Disclosure, Failure> {
 }
 
 /// A proof, with its card where the file holds both.
-pub(crate) enum ProofFile {
-    Alone(Bundle),
-    WithCard(Box<Disclosure>),
+pub(crate) struct ProofFile {
+    pub(crate) bundle: Bundle,
+    pub(crate) card: Option<Card>,
+    pub(crate) points: Option<CardPoints>,
 }
 
 /// A proof, or a proof with its card.
 pub(crate) fn proof_or_disclosure(path: &Path) -> Result<ProofFile, Failure> {
-    match sniff(&files::read(path, LONG)?) {
-        FileKind::Disclosure => Ok(ProofFile::WithCard(Box::new(disclosure(path)?))),
-        _ => proof(path).map(ProofFile::Alone),
+    if sniff(&files::read(path, LONG)?) != FileKind::Disclosure {
+        return Ok(ProofFile { bundle: proof(path)?, card: None, points: None });
     }
+    let Disclosure { bundle, card, points } = disclosure(path)?;
+    Ok(ProofFile { bundle, card: Some(card), points })
 }
 
 /// A competition's receipt. Whether it holds is for the competition's folder to say.

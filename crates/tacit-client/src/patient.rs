@@ -167,10 +167,7 @@ impl ReceiveError {
             Self::OtherRecord { .. } | Self::OtherRequest { .. } | Self::NoAnswer => {
                 "do not rely on this answer; tell the provider".to_owned()
             }
-            Self::Proof(e) => match e.advice() {
-                Some(advice) => advice,
-                None => return None,
-            },
+            Self::Proof(e) => e.advice()?,
         })
     }
 }

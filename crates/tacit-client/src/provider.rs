@@ -10,7 +10,7 @@ mod stop;
 mod worker;
 
 pub use answer::Said;
-pub use model::{Offered, ProviderModel};
+pub use model::{Offered, ProviderModel, SelfTest};
 pub use prekeys::{Lifetimes, PrekeyStore, Rotated, StoreError};
 pub use publish::{Publication, PublishError, PublishedDocument};
 pub use stop::StopSignal;

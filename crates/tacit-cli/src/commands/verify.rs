@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use tacit_claim::{
-    AccuracyClaim, Bundle, Card, CardPoints, Claim, ClaimKind, DataClaim, Disclosure, Fingerprint, Inference,
-    InputClaim, OutputClaim, OutputOpening, PredictionsClaim, Requirement, answer_text,
+    AccuracyClaim, Bundle, Card, CardPoints, Claim, ClaimKind, DataClaim, Fingerprint, Inference, InputClaim,
+    OutputClaim, OutputOpening, PredictionsClaim, Requirement, answer_text,
 };
 use tacit_competition::Finding;
 use tacit_core::{Expectations, Supplied, Verdict, verify};
@@ -129,30 +129,26 @@ struct Proven {
 
 impl Proven {
     fn read(args: &Verify) -> Result<Self, Failure> {
-        match (load::proof_or_disclosure(&args.proof)?, &args.card) {
-            (ProofFile::Alone(bundle), Some(path)) => {
+        let ProofFile { bundle, card: own, points } = load::proof_or_disclosure(&args.proof)?;
+        match (own, &args.card) {
+            (Some(card), None) => Ok(Self { bundle, card, points }),
+            (Some(card), Some(path)) => {
+                let (named, own) = (load::card(path)?.id(), card.id());
+                if named == own {
+                    return Ok(Self { bundle, card, points });
+                }
+                let message = format!("the proof brings the card {own}; {} is card {named}", path.display());
+                Err(Failure::new(message)
+                    .code(DOES_NOT_HOLD)
+                    .advise("verify the proof against the card that it was made for"))
+            }
+            (None, Some(path)) => {
                 let card = load::card(path)?;
                 let points = load::points_for(bundle.claim().engine, path, &card)?;
                 Ok(Self { bundle, card, points })
             }
-            (ProofFile::Alone(_), None) => {
-                Err(Failure::new(format!("{}: a proof without its card", args.proof.display()))
-                    .advise("name the card with --card"))
-            }
-            (ProofFile::WithCard(disclosure), path) => {
-                let Disclosure { bundle, card, points } = *disclosure;
-                if let Some(path) = path {
-                    let (named, own) = (load::card(path)?.id(), card.id());
-                    if named != own {
-                        let message =
-                            format!("the proof brings the card {own}; {} is card {named}", path.display());
-                        return Err(Failure::new(message)
-                            .code(DOES_NOT_HOLD)
-                            .advise("verify the proof against the card that it was made for"));
-                    }
-                }
-                Ok(Self { bundle, card, points })
-            }
+            (None, None) => Err(Failure::new(format!("{}: a proof without its card", args.proof.display()))
+                .advise("name the card with --card")),
         }
     }
 }

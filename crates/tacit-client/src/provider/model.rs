@@ -35,6 +35,15 @@ pub struct Offered {
     pub bytes: usize,
 }
 
+/// Which engines of a card work here.
+#[derive(Debug)]
+pub struct SelfTest {
+    /// Those that do, at least one.
+    pub offered: Vec<Offered>,
+    /// Those that do not, and why.
+    pub failed: Vec<(EngineId, CoreError)>,
+}
+
 impl ProviderModel {
     /// Proves the model's answer on a record that was committed to, and verifies the proof.
     ///
@@ -73,7 +82,7 @@ impl ProviderModel {
         &self,
         rng: &mut dyn CryptoRngCore,
         progress: &dyn Progress,
-    ) -> Result<(Vec<Offered>, Vec<(EngineId, CoreError)>), CoreError> {
+    ) -> Result<SelfTest, CoreError> {
         let middle = self.card.schema().features.iter().map(|f| f.min + (f.max - f.min) / 2).collect();
         let record = commit_input(&self.card, middle, rng)?;
         let (mut offered, mut failed) = (Vec::new(), Vec::new());
@@ -93,6 +102,6 @@ impl ProviderModel {
         if offered.is_empty() && !failed.is_empty() {
             return Err(failed.swap_remove(0).1);
         }
-        Ok((offered, failed))
+        Ok(SelfTest { offered, failed })
     }
 }

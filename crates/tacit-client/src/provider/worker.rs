@@ -15,7 +15,7 @@ use tacit_exchange::{PrekeyId, Prekeys, RequestId, SealedRequest};
 
 use super::answer::{Answerer, Made, Said};
 use super::lease;
-use super::model::{Offered, ProviderModel};
+use super::model::{Offered, ProviderModel, SelfTest};
 use super::pace::Pace;
 use super::prekeys::{Lifetimes, PrekeyStore};
 use super::publish::{Publication, PublishError};
@@ -201,7 +201,7 @@ impl Worker {
     /// [`WorkerError`]: before it takes requests, or when the relay refuses it for good.
     pub fn run(&self) -> Result<Tally, WorkerError> {
         let shared = &self.0;
-        let (offered, not_offered) =
+        let SelfTest { offered, failed: not_offered } =
             shared.model.self_test(&mut OsRng, &Silent).map_err(WorkerError::SelfTest)?;
         shared.look_after_prekeys()?;
         (shared.events)(Event::Ready { offered: offered.clone(), not_offered });
