@@ -135,6 +135,8 @@ impl Stage {
     }
 }
 
+/// Where the bytes begin that are shown of a sealed request: behind its header, and before a page of the database ends.
+const FROM: usize = 300;
 /// Bytes shown of a sealed request.
 const SHOWN: usize = 48;
 
@@ -149,8 +151,8 @@ fn what_the_relay_holds(teller: &Teller, stage: &Stage, provider: &Provider<'_>)
     }
     teller.line(format!("Its database, with all that was sent through it, has {} bytes.", held.len()));
     let request = find(&held, b"TACITREQ").map(|at| &held[at..]);
-    if let Some(request) = request.and_then(|r| r.get(2000..2000 + SHOWN)) {
-        teller.line("Of the sealed request, from its two-thousandth byte:");
+    if let Some(request) = request.and_then(|r| r.get(FROM..FROM + SHOWN)) {
+        teller.line(format!("Of the sealed request, from byte {FROM}, behind its header:"));
         for line in request.chunks(16) {
             let hex: Vec<String> = line.iter().map(|b| format!("{b:02x}")).collect();
             teller.tell(&[Item::Line(PLAIN, format!("  {}", hex.join(" ")))]);
