@@ -354,7 +354,7 @@ fn the_demo_tells_its_story_and_every_attack_fails() {
     assert!(!run.out.contains("NOT REFUSED"), "{run:?}");
     let run = place.tacit("demo medical --json", &[]).ok();
     let report = run.json();
-    assert_eq!(report["attacks_refused"], 13);
+    assert_eq!(report["attacks_refused"], 16);
     assert!(report["attacks"].as_array().unwrap().iter().all(|a| a["refused"] == true), "{report}");
     for figure in ["prove_seconds", "first_verify_seconds", "halo2_prove_seconds"] {
         assert!(report["figures"][figure].as_f64().unwrap() > 0.0, "{report}");
