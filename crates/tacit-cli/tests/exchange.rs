@@ -228,6 +228,30 @@ fn a_worker_killed_while_proving_is_replaced() {
 }
 
 #[test]
+fn a_second_signal_gives_back_what_is_at_hand() {
+    let relay = Relay::start();
+    let provider = Provider::published("sumcheck", &relay.url);
+    let (leased, is_leased) = std::sync::mpsc::channel();
+    let leased = std::sync::Mutex::new(leased);
+    let hanging = Proxy::lying(&relay.url, move |first, _, _| {
+        if first.starts_with("GET /v1/requests/") {
+            let _ = leased.lock().unwrap().send(());
+            std::thread::sleep(Duration::from_secs(600));
+        }
+    });
+    let worker = provider.worker(&hanging.url, &["--lease", "300"]);
+    let patient = Place::new();
+    provider.send(&patient, &relay.url, "2").ok();
+    is_leased.recv_timeout(Duration::from_secs(60)).unwrap();
+    worker.signal("INT");
+    assert!(provider.work_once(&relay.url).ok().out.contains("Answered 0 requests"), "it is still at work");
+    worker.signal("INT");
+    assert_eq!(worker.end().code, 130);
+    assert!(provider.work_once(&relay.url).ok().out.contains("Answered 1 request"));
+    patient.tacit(RECEIVE, &[]).ok();
+}
+
+#[test]
 fn several_workers_answer_every_request_once() {
     let relay = Relay::start();
     let provider = Provider::published("sumcheck", &relay.url);
