@@ -9,118 +9,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rand_core::OsRng;
-use tacit_claim::{EngineId, OwnerKey};
-use tacit_core::{CoreError, Silent};
-use tacit_exchange::{PrekeyId, Prekeys, RequestId, SealedRequest};
+use tacit_claim::OwnerKey;
+use tacit_core::Silent;
+use tacit_exchange::{Prekeys, RequestId, SealedRequest};
 
 use super::answer::{Answerer, Made, Said};
+use super::event::{Event, Tally, WorkerError, WorkerOptions};
 use super::lease;
 use super::model::{Offered, ProviderModel, SelfTest};
 use super::pace::Pace;
-use super::prekeys::{Lifetimes, PrekeyStore};
+use super::prekeys::PrekeyStore;
 use super::publish::{Publication, PublishError};
 use super::stop::StopSignal;
 use crate::relay::{Handed, Lease, Patience, RelayClient, RelayError, Waiting, WorkerId, jittered, unix_now};
-
-/// How a worker works.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkerOptions {
-    /// Requests at a time.
-    pub parallel: usize,
-    /// End when nothing waits.
-    pub once: bool,
-    /// How long a lease lasts that is not renewed, in seconds.
-    pub lease: u64,
-    /// How long the relay is asked to wait for a request.
-    pub poll: Duration,
-    /// How long prekeys live. Requests are answered up to [`Lifetimes::keep`] after they were made.
-    pub lifetimes: Lifetimes,
-    /// How often prekeys are looked after.
-    pub housekeeping: Duration,
-}
-
-impl Default for WorkerOptions {
-    fn default() -> Self {
-        Self {
-            parallel: 1,
-            once: false,
-            lease: 30,
-            poll: Duration::from_secs(30),
-            lifetimes: Lifetimes::default(),
-            housekeeping: Duration::from_secs(600),
-        }
-    }
-}
-
-/// What a worker tells of its work. Nothing of a record or an answer is in it.
-#[derive(Debug)]
-pub enum Event {
-    /// The first proof of its own succeeded: it takes requests now.
-    Ready {
-        /// The engines that work.
-        offered: Vec<Offered>,
-        /// Those that do not, and why.
-        not_offered: Vec<(EngineId, CoreError)>,
-    },
-    /// The provider's document was published anew.
-    Published {
-        /// The new prekey, if there is one.
-        made: Option<PrekeyId>,
-        /// Old prekeys that were deleted.
-        forgotten: usize,
-    },
-    /// Prekeys or document could not be looked after; tried again soon.
-    NotPublished(PublishError),
-    /// A request was answered.
-    Answered {
-        /// Which.
-        id: RequestId,
-        /// What was said.
-        said: Said,
-        /// From lease to answer.
-        time: Duration,
-    },
-    /// The answer was made, and another was there already.
-    AnsweredByAnother(RequestId),
-    /// The request was deleted meanwhile.
-    Gone(RequestId),
-    /// Nothing could be answered; another worker may, or this one later.
-    NotAnswered {
-        /// Which.
-        id: RequestId,
-        /// Why: nothing of the record.
-        why: String,
-    },
-    /// The relay cannot be reached or refuses; tried again for as long as it takes.
-    RelayFails(RelayError),
-    /// The relay answers again.
-    RelayIsBack,
-}
-
-/// Why a worker does not work.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    /// Its first proof of its own failed.
-    #[error("the model cannot answer requests: {0}")]
-    SelfTest(CoreError),
-    /// Nothing could be published, which is needed once.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// The relay refuses, and will not do otherwise later.
-    #[error(transparent)]
-    Relay(#[from] RelayError),
-}
-
-/// What a worker has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Requests answered with a proof.
-    pub proved: u64,
-    /// Requests refused, or not opened.
-    pub refused: u64,
-    /// Requests that it gave up.
-    pub given_up: u64,
-}
 
 /// A worker.
 pub struct Worker(Arc<Shared>);
