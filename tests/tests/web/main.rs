@@ -2,7 +2,7 @@
 //! leaves the browser.
 //!
 //! Needs `chromium` and `chromedriver`, and the module that `crates/tacit-web/build-module` makes. Without them the tests
-//! say that they did nothing; with `TACIT_TESTS_REQUIRE_ALL=1` in the environment they fail instead.
+//! say that they did nothing; with `TACIT_TESTS_REQUIRE_BROWSER=1` in the environment they fail instead.
 
 #![allow(clippy::unwrap_used)]
 
@@ -73,7 +73,7 @@ fn scene(with_verifier: bool, test: impl AsyncFnOnce(&Scene), expected: &[&str])
     }
     if !lacking.is_empty() {
         assert_ne!(
-            std::env::var("TACIT_TESTS_REQUIRE_ALL").as_deref(),
+            std::env::var("TACIT_TESTS_REQUIRE_BROWSER").as_deref(),
             Ok("1"),
             "missing: {}",
             lacking.join(", ")
