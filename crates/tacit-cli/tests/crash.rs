@@ -244,8 +244,11 @@ fn what_is_acknowledged_is_answered_exactly_once() {
 #[test]
 fn a_relay_that_acknowledges_too_early_loses_requests() {
     let (folder, port) = (Place::new(), free_port());
-    let mut relay = relay_at(port, &folder.path(""), "forgetful");
+    // The card is published at a relay that keeps what it says.
+    let durable = relay_at(port, &folder.path(""), "durable");
     let (_provider, crowd) = stage(port);
+    drop(durable);
+    let mut relay = relay_at(port, &folder.path(""), "forgetful");
     let patients: Vec<_> = (0..8)
         .map(|_| {
             let crowd = crowd.clone();
