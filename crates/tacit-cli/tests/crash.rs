@@ -256,7 +256,7 @@ fn a_relay_that_acknowledges_too_early_loses_requests() {
         })
         .collect();
     for _ in 0..CONTROL_KILLS {
-        std::thread::sleep(random(50..200));
+        std::thread::sleep(random(150..500));
         relay.killed();
     }
     crowd.over.store(true, Ordering::Relaxed);
