@@ -198,19 +198,25 @@ fn receive_waits_as_long_as_it_is_told_and_goes_on_later() {
     patient.tacit("patient prove-to request.secret -o insurer.proof", &[]).ok();
 }
 
-#[test]
-fn a_worker_killed_while_proving_is_replaced() {
-    let relay = Relay::start();
-    let provider = Provider::published("sumcheck", &relay.url);
-    // The first worker takes a lease and then hangs for ever.
+/// A proxy behind which a worker takes a lease and then hangs for ever; and what tells of the lease.
+fn hanging_after_the_lease(relay: &str) -> (Proxy, std::sync::mpsc::Receiver<()>) {
     let (leased, is_leased) = std::sync::mpsc::channel();
     let leased = std::sync::Mutex::new(leased);
-    let hanging = Proxy::lying(&relay.url, move |first, _, _| {
+    let hanging = Proxy::lying(relay, move |first, _, _| {
         if first.starts_with("GET /v1/requests/") {
             let _ = leased.lock().unwrap().send(());
             std::thread::sleep(Duration::from_secs(600));
         }
     });
+    (hanging, is_leased)
+}
+
+#[test]
+fn a_worker_killed_while_proving_is_replaced() {
+    let relay = Relay::start();
+    let provider = Provider::published("sumcheck", &relay.url);
+    // The first worker takes a lease and then hangs for ever.
+    let (hanging, is_leased) = hanging_after_the_lease(&relay.url);
     let mut first = provider.worker(&hanging.url, &["--lease", "5"]);
     let patient = Place::new();
     provider.send(&patient, &relay.url, "2").ok();
@@ -231,14 +237,7 @@ fn a_worker_killed_while_proving_is_replaced() {
 fn a_second_signal_gives_back_what_is_at_hand() {
     let relay = Relay::start();
     let provider = Provider::published("sumcheck", &relay.url);
-    let (leased, is_leased) = std::sync::mpsc::channel();
-    let leased = std::sync::Mutex::new(leased);
-    let hanging = Proxy::lying(&relay.url, move |first, _, _| {
-        if first.starts_with("GET /v1/requests/") {
-            let _ = leased.lock().unwrap().send(());
-            std::thread::sleep(Duration::from_secs(600));
-        }
-    });
+    let (hanging, is_leased) = hanging_after_the_lease(&relay.url);
     let worker = provider.worker(&hanging.url, &["--lease", "300"]);
     let patient = Place::new();
     provider.send(&patient, &relay.url, "2").ok();

@@ -8,7 +8,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use rand_core::CryptoRngCore;
-use tacit_claim::{OwnerKey, OwnerKeyError};
+use tacit_claim::{OwnerKey, OwnerKeyError, decode_hex};
 use zeroize::Zeroizing;
 
 const MAGIC: &str = "tacit-encrypted-owner-key/1";
@@ -96,8 +96,8 @@ pub fn decrypt(bytes: &[u8], passphrase: &str) -> Result<OwnerKey, KeyFileError>
     };
     let fingerprint = field("fingerprint")?;
     let parameters = field("argon2id")?;
-    let salt: [u8; 16] = bytes_of(field("salt")?).ok_or(E::Line("salt"))?;
-    let nonce: [u8; 24] = bytes_of(field("nonce")?).ok_or(E::Line("nonce"))?;
+    let salt: [u8; 16] = decode_hex(field("salt")?).map_err(|_| E::Line("salt"))?;
+    let nonce: [u8; 24] = decode_hex(field("nonce")?).map_err(|_| E::Line("nonce"))?;
     let digits = field("sealed")?;
     let sealed = hex::decode(digits).map_err(|_| E::Line("sealed"))?;
     // The one line that the cipher does not cover: no second spelling.
@@ -119,12 +119,6 @@ pub fn decrypt(bytes: &[u8], passphrase: &str) -> Result<OwnerKey, KeyFileError>
         .map_err(|_| E::Passphrase)?;
     let key = OwnerKey::from_text(&opened)?;
     if key.public().fingerprint().to_string() == fingerprint { Ok(key) } else { Err(E::Line("fingerprint")) }
-}
-
-fn bytes_of<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    Some(bytes)
 }
 
 fn cipher(

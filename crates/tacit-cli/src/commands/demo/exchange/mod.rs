@@ -37,7 +37,6 @@ struct Stage {
     patient: Party,
     third: Party,
     url: String,
-    database: PathBuf,
     _serving: Running,
     _working: Running,
 }
@@ -130,8 +129,7 @@ impl Stage {
             &url,
         ];
         let working = provider.start(teller, &work)?;
-        let database = relay.path("relay.db");
-        Ok(Self { relay, patient, third, url, database, _serving: serving, _working: working })
+        Ok(Self { relay, patient, third, url, _serving: serving, _working: working })
     }
 }
 
@@ -143,7 +141,9 @@ const SHOWN: usize = 48;
 /// Looks through everything that the relay has written for what it must not know.
 fn what_the_relay_holds(teller: &Teller, stage: &Stage, provider: &Provider<'_>) -> Result<(), Failure> {
     let mut held = Vec::new();
-    for entry in fs::read_dir(stage.relay.path("")).map_err(|e| unreadable(&stage.database, &e))?.flatten() {
+    for entry in
+        fs::read_dir(stage.relay.path("")).map_err(|e| unreadable(&stage.relay.path(""), &e))?.flatten()
+    {
         let path = entry.path();
         if path.is_file() {
             held.extend(fs::read(&path).map_err(|e| unreadable(&path, &e))?);
@@ -159,7 +159,7 @@ fn what_the_relay_holds(teller: &Teller, stage: &Stage, provider: &Provider<'_>)
         }
     }
     let record = bundled::record(provider.card.schema())?.rows.pop().unwrap_or_default();
-    let proof = fs::read(stage.patient.path(PROOF)).map_err(|e| unreadable(&stage.database, &e))?;
+    let proof = fs::read(stage.patient.path(PROOF)).map_err(|e| unreadable(&stage.relay.path(""), &e))?;
     let weights = provider.model.to_bytes();
     let little = |v: &[i64]| -> Vec<u8> { v.iter().flat_map(|v| v.to_le_bytes()).collect() };
     let text = bundled::record_file()?;
