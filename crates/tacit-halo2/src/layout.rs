@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::{Field, PrimeField};
 use tacit_digest::{Domain, PartShape, Salt, TreeShape, hash_bytes_to_lanes};
-use tacit_relations::{Part, Relation, RelationSystem, Segment, Statement, TensorId, Trace, View};
+use tacit_relations::{Part, Relation, RelationSystem, Segment, Sizes, Statement, TensorId, Trace, View};
 
 use crate::chips::contraction::{self, Element};
 use crate::chips::linear::{self, Packer};
@@ -73,6 +73,15 @@ pub(crate) struct LanePlan {
     pub(crate) reuses: bool,
 }
 
+/// Sizes of a contraction; none of any other relation.
+fn sizes(relation: &Relation) -> Sizes {
+    let sizes = match relation {
+        Relation::Contraction { a, c, grouping, .. } => grouping.sizes(a, c),
+        _ => None,
+    };
+    sizes.unwrap_or(Sizes { batches: 0, rows: 0, depth: 0, columns: 0 })
+}
+
 /// A matrix goes through the lane when its only uses are as the right operand of contractions, whole, in order, and with
 /// one number of rows.
 pub(crate) fn lane_plan(system: &RelationSystem) -> LanePlan {
@@ -87,12 +96,9 @@ pub(crate) fn lane_plan(system: &RelationSystem) -> LanePlan {
             }
             // By identity: a bias may be the very same view of the same matrix, and is another use of it.
             let right = matches!(r, Relation::Contraction { a, c, .. }
-                if std::ptr::eq(c, v) && a.tensor != id && c.axes[0].len == 1 && c.is_identity(spec.len()));
+                if std::ptr::eq(c, v) && a.tensor != id && sizes(r).batches == 1 && c.is_identity(spec.len()));
             // What is bound for one depth is of no use to another.
-            let depth = |index: usize| match &system.relations()[index] {
-                Relation::Contraction { c, .. } => c.axes[1].len,
-                _ => 0,
-            };
+            let depth = |index: usize| sizes(&system.relations()[index]).depth;
             if right && depth(*plan.owner.entry(id).or_insert(index)) == depth(index) {
                 continue;
             }
@@ -109,8 +115,8 @@ pub(crate) fn lane_plan(system: &RelationSystem) -> LanePlan {
     plan.width = elements.into_iter().max_by_key(|&(width, n)| (n, width)).map_or(0, |(width, _)| width);
     plan.owner.retain(|id, _| system.tensor(*id).width == plan.width);
     plan.reuses = system.relations().iter().enumerate().any(|(index, r)| match r {
-        Relation::Contraction { a, c, .. } => {
-            let lane_once = plan.owner.get(&c.tensor) == Some(&index) && a.axes[1].len == 1;
+        Relation::Contraction { c, .. } => {
+            let lane_once = plan.owner.get(&c.tensor) == Some(&index) && sizes(r).rows == 1;
             !lane_once
         }
         _ => false,
@@ -451,9 +457,9 @@ impl Layout<'_> {
     }
 
     fn contraction(&mut self, index: usize, mut packer: Option<&mut Packer>) {
-        let Relation::Contraction { a, c, bias, y } = &self.system.relations()[index] else { return };
-        let (batches, rows, depth) = (a.axes[0].len, a.axes[1].len, a.axes[2].len);
-        let columns = c.axes[2].len;
+        let relation = &self.system.relations()[index];
+        let Relation::Contraction { a, c, bias, y, .. } = relation else { return };
+        let Sizes { batches, rows, depth, columns } = sizes(relation);
         let zero = self.constant(Fr::ZERO);
         for batch in 0..batches {
             let mut bound: Option<Vec<usize>> = self.bound.get(&c.tensor).cloned();

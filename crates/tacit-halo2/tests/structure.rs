@@ -14,7 +14,7 @@ use tacit_halo2::srs::{SrsPolicy, SrsStore};
 use tacit_halo2::{VerifierKey, plan};
 use tacit_relations::testing::builder::Builder;
 use tacit_relations::testing::{random, systems};
-use tacit_relations::{Relation, RelationSystem, Segment, TensorId, TensorSpec, View};
+use tacit_relations::{Grouping, Relation, RelationSystem, Segment, TensorId, TensorSpec, View};
 
 /// Gates that may read the challenge and what is computed from it.
 const LATE_GATES: [&str; 4] = ["lane", "copied", "dot", "zero"];
@@ -82,7 +82,7 @@ fn contractions_are_committed_in_the_first_phase() {
     let first = recording.advice.len() - 2;
     let mut looked_for = 0;
     for r in case.system().relations() {
-        let Relation::Contraction { a, c, bias, y } = r else { continue };
+        let Relation::Contraction { a, c, bias, y, .. } = r else { continue };
         let mut read: Vec<TensorId> = vec![a.tensor, c.tensor, *y];
         read.extend(bias.iter().map(|b| b.tensor));
         for id in read {
@@ -136,7 +136,7 @@ fn what_is_too_large_is_refused_at_once() {
         tensor(&[n], Segment::Witness, 0),
     ];
     let (a, c) = (View::whole(TensorId(0), &[1, 1, n]), View::whole(TensorId(1), &[1, n, n]));
-    let relation = Relation::Contraction { a, c, bias: None, y: TensorId(2) };
+    let relation = Relation::Contraction { a, c, grouping: Grouping::MATRIX, bias: None, y: TensorId(2) };
     let system = RelationSystem::new(tensors, vec![relation]).expect("well-formed");
     assert!(plan(&system).is_err());
 }

@@ -7,19 +7,20 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::operator::{Op, elements};
 use crate::schema::Schema;
 
 /// Version of the rules that lower an architecture to relations. Part of the architecture digest.
 pub const LOWERING_VERSION: u32 = 1;
 
 /// Bounds of every value stay below this magnitude.
-const MAX_BOUND: i128 = 1 << 60;
+pub(crate) const MAX_BOUND: i128 = 1 << 60;
 /// Largest number of elements of one value or parameter, and of all of them together.
-const MAX_ELEMENTS: usize = 1 << 28;
+pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
 /// Largest number of nodes or parameters.
 const MAX_NODES: usize = 1 << 16;
 /// Largest number of axes.
-const MAX_RANK: usize = 6;
+pub(crate) const MAX_RANK: usize = 6;
 
 /// Index of a value: 0 is the record, `j + 1` the output of node `j`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,91 +31,6 @@ pub struct NodeId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ParamId(pub u32);
-
-/// Either a value of the graph or a hidden parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operand {
-    /// A computed value.
-    Value(NodeId),
-    /// A hidden parameter.
-    Param(ParamId),
-}
-
-/// `y_j = clamp(round(x_j * multipliers_j / 2^shift), lo, hi)`: brings the record's decimals to binary scale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Normalise {
-    /// One public multiplier per feature, or a single one for all.
-    pub multipliers: Vec<i64>,
-    /// Right shift after the multiplication.
-    pub shift: u8,
-    /// Smallest result.
-    pub lo: i64,
-    /// Largest result.
-    pub hi: i64,
-}
-
-/// An integer operator. All arithmetic is exact over the integers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Op {
-    /// The record's first step; `x` has the record's shape.
-    Normalise {
-        /// Value to normalise.
-        x: NodeId,
-        /// The rule.
-        rule: Normalise,
-    },
-    /// `y[.., n] = Σ_k x[.., k] · weight[k, n] (+ bias[n])`.
-    MatMul {
-        /// Left operand, shape `[.., k]`.
-        x: NodeId,
-        /// Parameter of shape `[k, n]`.
-        weight: ParamId,
-        /// Parameter of shape `[n]`.
-        bias: Option<ParamId>,
-    },
-    /// `y = Σ_i coefficient_i · operand_i + offset`, operands broadcast as NumPy does.
-    Linear {
-        /// Public coefficients and their operands.
-        terms: Vec<(i64, Operand)>,
-        /// Public constant.
-        offset: i64,
-    },
-    /// `y = a ⊙ b`, broadcast as NumPy does.
-    Mul {
-        /// Left operand.
-        a: Operand,
-        /// Right operand.
-        b: Operand,
-    },
-    /// `y = clamp(round(x / 2^shift), lo, hi)`; ReLU is `lo = 0`.
-    Requant {
-        /// Value to requantise.
-        x: NodeId,
-        /// Right shift.
-        shift: u8,
-        /// Smallest result.
-        lo: i64,
-        /// Largest result.
-        hi: i64,
-    },
-    /// Same elements in row-major order under another shape.
-    Reshape {
-        /// Value to reshape.
-        x: NodeId,
-        /// New shape.
-        shape: Vec<usize>,
-    },
-    /// Axes permuted: `y.shape[i] = x.shape[perm[i]]`.
-    Transpose {
-        /// Value to transpose.
-        x: NodeId,
-        /// Permutation of the axes.
-        perm: Vec<usize>,
-    },
-}
 
 /// A node: its operator. Its value is `index + 1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,92 +166,6 @@ impl Architecture {
         Ok(values)
     }
 
-    /// Shape and bounds of one operator's result; `None` when it is ill-formed.
-    fn infer(&self, op: &Op, values: &[(Vec<usize>, ValueBounds)]) -> Option<(Vec<usize>, i128, i128)> {
-        let value = |id: &NodeId| values.get(id.0 as usize);
-        let operand = |o: &Operand| -> Option<(Vec<usize>, ValueBounds)> {
-            match o {
-                Operand::Value(id) => value(id).cloned(),
-                Operand::Param(id) => self.params.get(id.0 as usize).map(|p| (p.shape.clone(), p.bounds())),
-            }
-        };
-        let clamp_ok =
-            |shift: u8, lo: i64, hi: i64| shift <= 60 && lo <= hi && lo > -(1 << 40) && hi < (1 << 40);
-        match op {
-            Op::Normalise { x, rule } => {
-                let (shape, b) = value(x)?;
-                let n = elements(shape)?;
-                let one_each = rule.multipliers.len() == n || rule.multipliers.len() == 1;
-                let bound = i128::from(b.lo).abs().max(i128::from(b.hi).abs());
-                let fits = rule.multipliers.iter().all(|m| {
-                    i128::from(m.unsigned_abs()) * bound + (1i128 << rule.shift.min(60)) < MAX_BOUND
-                });
-                (one_each && fits && clamp_ok(rule.shift, rule.lo, rule.hi))
-                    .then(|| (shape.clone(), rule.lo.into(), rule.hi.into()))
-            }
-            Op::MatMul { x, weight, bias } => {
-                let (shape, xb) = value(x)?;
-                let w = self.params.get(weight.0 as usize)?;
-                let [k, n] = w.shape[..] else { return None };
-                if shape.last() != Some(&k) {
-                    return None;
-                }
-                let (lo, hi) = product_bounds(*xb, w.bounds());
-                let (mut lo, mut hi) = (lo.checked_mul(k as i128)?, hi.checked_mul(k as i128)?);
-                if let Some(bias) = bias {
-                    let b = self.params.get(bias.0 as usize)?;
-                    if b.shape[..] != [n] {
-                        return None;
-                    }
-                    lo += i128::from(b.bounds().lo);
-                    hi += i128::from(b.bounds().hi);
-                }
-                let mut shape = shape.clone();
-                *shape.last_mut()? = n;
-                Some((shape, lo, hi))
-            }
-            Op::Linear { terms, offset } => {
-                if terms.is_empty() || terms.len() > 64 {
-                    return None;
-                }
-                let mut shape = Vec::new();
-                let (mut lo, mut hi) = (i128::from(*offset), i128::from(*offset));
-                for (coefficient, o) in terms {
-                    let (s, b) = operand(o)?;
-                    shape = broadcast_shapes(&shape, &s)?;
-                    let c = i128::from(*coefficient);
-                    let (p, q) = (c.checked_mul(b.lo.into())?, c.checked_mul(b.hi.into())?);
-                    lo = lo.checked_add(p.min(q))?;
-                    hi = hi.checked_add(p.max(q))?;
-                }
-                Some((shape, lo, hi))
-            }
-            Op::Mul { a, b } => {
-                let ((sa, ba), (sb, bb)) = (operand(a)?, operand(b)?);
-                let (lo, hi) = product_bounds(ba, bb);
-                Some((broadcast_shapes(&sa, &sb)?, lo, hi))
-            }
-            Op::Requant { x, shift, lo, hi } => {
-                let (shape, _) = value(x)?;
-                clamp_ok(*shift, *lo, *hi).then(|| (shape.clone(), (*lo).into(), (*hi).into()))
-            }
-            Op::Reshape { x, shape } => {
-                let (s, b) = value(x)?;
-                (elements(s) == elements(shape)).then(|| (shape.clone(), b.lo.into(), b.hi.into()))
-            }
-            Op::Transpose { x, perm } => {
-                let (s, b) = value(x)?;
-                let mut sorted = perm.clone();
-                sorted.sort_unstable();
-                if sorted != (0..s.len()).collect::<Vec<_>>() {
-                    return None;
-                }
-                let shape = perm.iter().map(|&p| s[p]).collect();
-                Some((shape, b.lo.into(), b.hi.into()))
-            }
-        }
-    }
-
     /// Number of outputs per sample.
     ///
     /// # Errors
@@ -387,43 +217,6 @@ impl Architecture {
     pub fn output_value(&self, q: i64) -> f64 {
         q as f64 * f64::powi(2.0, -self.output_exponent)
     }
-}
-
-/// Number of elements of a shape, `None` beyond the limits.
-fn elements(shape: &[usize]) -> Option<usize> {
-    if shape.len() > MAX_RANK {
-        return None;
-    }
-    shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n <= MAX_ELEMENTS)
-}
-
-/// Bounds of a product of two bounded integers.
-fn product_bounds(a: ValueBounds, b: ValueBounds) -> (i128, i128) {
-    let mut lo = i128::MAX;
-    let mut hi = i128::MIN;
-    for x in [a.lo, a.hi] {
-        for y in [b.lo, b.hi] {
-            let p = i128::from(x) * i128::from(y);
-            lo = lo.min(p);
-            hi = hi.max(p);
-        }
-    }
-    (lo, hi)
-}
-
-/// The shape that two shapes broadcast to, aligned at the last axis (NumPy's rule), or `None`.
-#[must_use]
-pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
-    let rank = a.len().max(b.len());
-    let at = |s: &[usize], i: usize| if i + s.len() < rank { 1 } else { s[i + s.len() - rank] };
-    (0..rank)
-        .map(|i| match (at(a, i), at(b, i)) {
-            (x, y) if x == y => Some(x),
-            (1, y) => Some(y),
-            (x, 1) => Some(x),
-            _ => None,
-        })
-        .collect()
 }
 
 /// Which rule an architecture breaks.

@@ -1,9 +1,11 @@
 //! The reference evaluator: runs the integer graph on one record, straight from the operators' definitions.
 
-use crate::architecture::{Architecture, ArchitectureError, NodeId, Op, Operand, broadcast_shapes};
+use crate::architecture::{Architecture, ArchitectureError, NodeId};
 use crate::decimal::format_decimal;
 use crate::file::Weights;
 use crate::fixed::requantise;
+use crate::image;
+use crate::operator::{Op, Operand, broadcast_shapes};
 
 /// Every value of one run, index 0 being the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,19 +139,81 @@ pub fn evaluate(
             }
             Op::Reshape { x, .. } => value(x).to_vec(),
             Op::Transpose { x, perm } => {
-                let (s, v) = (shape(x), value(x));
-                (0..v.len())
-                    .map(|i| {
-                        // Coordinates of the result, mapped back through the permutation.
-                        let mut rest = i;
-                        let mut source = vec![0; s.len()];
-                        for axis in (0..perm.len()).rev() {
-                            source[perm[axis]] = rest % out_shape[axis];
-                            rest /= out_shape[axis];
-                        }
-                        v[source.iter().zip(s).fold(0, |at, (c, d)| at * d + c)]
+                let s = shape(x);
+                image::gather(value(x), s, out_shape, |to, from| {
+                    perm.iter().zip(to).for_each(|(&axis, &c)| from[axis] = c);
+                    true
+                })
+            }
+            Op::Conv { x, weight, bias, strides, dilations } => {
+                let spec = &architecture.params[weight.0 as usize].shape;
+                let weight = &weights.tensors()[weight.0 as usize];
+                let bias = bias.map(|b| weights.tensors()[b.0 as usize].as_slice());
+                image::convolve(
+                    (value(x), shape(x)),
+                    (weight, spec),
+                    bias,
+                    strides,
+                    dilations,
+                    &out_shape[1..],
+                )
+            }
+            Op::Pad { x, before, .. } => {
+                let s = shape(x);
+                image::gather(value(x), s, out_shape, |to, from| {
+                    to.iter().enumerate().all(|(i, c)| {
+                        let inside = c.checked_sub(before[i]).filter(|&c| c < s[i]);
+                        from[i] = inside.unwrap_or(0);
+                        inside.is_some()
                     })
-                    .collect()
+                })
+            }
+            Op::Slice { x, starts, steps, .. } => image::gather(value(x), shape(x), out_shape, |to, from| {
+                to.iter().enumerate().for_each(|(i, c)| from[i] = starts[i] + c * steps[i]);
+                true
+            }),
+            Op::Concat { parts, axis } => {
+                let lead: usize = out_shape[..*axis].iter().product();
+                let mut out = Vec::with_capacity(out_shape.iter().product());
+                for i in 0..lead {
+                    for part in parts {
+                        let each = value(part).len() / lead;
+                        out.extend_from_slice(&value(part)[i * each..(i + 1) * each]);
+                    }
+                }
+                out
+            }
+            Op::Broadcast { x, .. } => (0..out_shape.iter().product())
+                .map(|i| value(x)[broadcast_index(i, out_shape, shape(x))])
+                .collect(),
+            Op::Windows { x, window } => {
+                let (s, n) = (shape(x), window.kernel.len());
+                let lead = s.len() - n;
+                image::gather(value(x), s, out_shape, |to, from| {
+                    from[..lead].copy_from_slice(&to[..lead]);
+                    for i in 0..n {
+                        from[lead + i] =
+                            to[lead + i] * window.strides[i] + to[lead + n + i] * window.dilations[i];
+                    }
+                    true
+                })
+            }
+            Op::Sum { x, .. } => {
+                let group = value(x).len() / out_shape.iter().product::<usize>();
+                value(x).chunks_exact(group).map(|group| group.iter().sum()).collect()
+            }
+            Op::Max { x, .. } => {
+                let group = value(x).len() / out_shape.iter().product::<usize>();
+                let max = |group: &[i64]| group.iter().copied().max().unwrap_or_default();
+                value(x).chunks_exact(group).map(max).collect()
+            }
+            Op::Scale { x, by, shape } => value(x)
+                .iter()
+                .enumerate()
+                .map(|(i, v)| v * by[broadcast_index(i, out_shape, shape)])
+                .collect(),
+            Op::Table { x, first, values: table } => {
+                value(x).iter().map(|v| table[(v - first) as usize]).collect()
             }
         };
         values.push(out);

@@ -16,17 +16,20 @@ mod decimal;
 mod evaluate;
 mod file;
 mod fixed;
+mod image;
+mod operator;
 mod schema;
 pub mod testing;
 mod varint;
 
 pub use architecture::{
-    Architecture, ArchitectureDigest, ArchitectureError, LOWERING_VERSION, Node, NodeId, Normalise, Op,
-    Operand, OutputScale, ParamId, ParamSpec, ValueBounds, WeightsError, broadcast_shapes,
+    Architecture, ArchitectureDigest, ArchitectureError, LOWERING_VERSION, Node, NodeId, OutputScale,
+    ParamId, ParamSpec, ValueBounds, WeightsError,
 };
 pub use dataset::{Dataset, DatasetDigest, DatasetError, Grouping, Labels};
 pub use decimal::{DecimalError, format_decimal, parse_decimal};
 pub use evaluate::{Evaluation, EvaluationError, broadcast_index, evaluate};
 pub use file::{Model, ModelDigest, ModelFileError, Weights};
 pub use fixed::{requantise, round_half_up_shift, signed_width};
+pub use operator::{Normalise, Op, Operand, Window, broadcast_shapes};
 pub use schema::{Class, Feature, Schema, SchemaError};

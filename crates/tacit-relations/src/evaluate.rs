@@ -1,7 +1,7 @@
 //! What a relation defines, over the integers: whole tensors at a time, along the operands' memory.
 
-use crate::relation::Relation;
-use crate::view::View;
+use crate::relation::{Grouping, Relation, Sizes};
+use crate::view::{Axis, View};
 
 impl Relation {
     /// The result of `len` elements, row-major; empty for a relation without one. Where an operand lies outside a
@@ -9,7 +9,9 @@ impl Relation {
     pub(crate) fn evaluate(&self, values: &[Vec<i64>], len: usize) -> Vec<i64> {
         let of = |v: &View| v.elements(&values[v.tensor.0 as usize]);
         match self {
-            Self::Contraction { a, c, bias, .. } => contraction(values, a, c, bias.as_ref()),
+            Self::Contraction { a, c, grouping, bias, .. } => {
+                contraction(values, a, c, *grouping, bias.as_ref())
+            }
             Self::Affine { terms, offset, .. } => {
                 let mut sums = vec![*offset; len];
                 for (coefficient, view) in terms {
@@ -29,9 +31,10 @@ impl Relation {
                     values.get(at).copied()
                 })
                 .collect(),
-            Self::Max { x, .. } => {
-                groups(x, &of(x)).map(|group| group.iter().copied().max().unwrap_or_default()).collect()
-            }
+            Self::Max { x, .. } => of(x)
+                .chunks_exact(x.len() / len.max(1))
+                .map(|group| group.iter().copied().max().unwrap_or_default())
+                .collect(),
             Self::ArgMax { x, .. } => {
                 let mut selected = Vec::with_capacity(len);
                 for group in groups(x, &of(x)) {
@@ -53,34 +56,55 @@ fn groups<'a>(x: &View, elements: &'a [i64]) -> impl Iterator<Item = &'a [i64]> 
 /// Fewer columns than this are taken one at a time.
 const NARROW: usize = 8;
 
-/// `bias + a c`, batch by batch; the inner loop runs along memory.
-fn contraction(values: &[Vec<i64>], a: &View, c: &View, bias: Option<&View>) -> Vec<i64> {
-    let (rows, depth, columns) = (a.axes[1].len, a.axes[2].len, c.axes[2].len);
-    let batches = a.axes[0].len;
+/// `bias + a c`, batch by batch and along the first row axis, so that windows are never all in memory at once; the inner loop
+/// runs along memory.
+fn contraction(values: &[Vec<i64>], a: &View, c: &View, grouping: Grouping, bias: Option<&View>) -> Vec<i64> {
+    let sizes = grouping.sizes(a, c).expect("a system's operands agree");
+    let Sizes { batches, rows, depth, columns } = sizes;
     let mut y = match bias {
         Some(bias) => bias.materialise(&values[bias.tensor.0 as usize]),
         None => vec![0; batches * rows * columns],
     };
-    let by_column = columns < NARROW || c.axes[1].stride < c.axes[2].stride;
+    let depth_axes = a.axes.len() - grouping.batch - grouping.rows;
+    let runs = if grouping.rows == 0 { 1 } else { a.axes[grouping.batch].len };
     for (batch, y) in y.chunks_exact_mut(rows * columns).enumerate() {
-        let (Some(a), Some(mut c)) = (a.slice(batch), c.slice(batch)) else { continue };
+        let (Some(a), Some(mut c)) = (nth(a, grouping.batch, batch), nth(c, grouping.batch, batch)) else {
+            continue;
+        };
+        let stride = |axes: &[Axis]| axes.last().map_or(0, |axis| axis.stride);
+        let (k_axes, n_axes) = c.axes.split_at(depth_axes);
+        let by_column = columns < NARROW || stride(k_axes) < stride(n_axes);
         if by_column {
-            c.axes.swap(0, 1);
+            c.axes.rotate_left(depth_axes);
         }
-        let (a, c) = (a.elements(&values[a.tensor.0 as usize]), c.elements(&values[c.tensor.0 as usize]));
-        for (a, y) in a.chunks_exact(depth).zip(y.chunks_exact_mut(columns)) {
-            if by_column {
-                for (c, y) in c.chunks_exact(depth).zip(y) {
-                    *y = a.iter().zip(c).fold(*y, |sum, (a, c)| sum + a * c);
-                }
-            } else {
-                for (a, c) in a.iter().zip(c.chunks_exact(columns)).filter(|(a, _)| **a != 0) {
-                    c.iter().zip(&mut *y).for_each(|(c, y)| *y += a * c);
+        let c = c.elements(&values[c.tensor.0 as usize]);
+        for (run, y) in y.chunks_exact_mut(rows / runs * columns).enumerate() {
+            let Some(a) = nth(&a, grouping.rows.min(1), run) else { continue };
+            let a = a.elements(&values[a.tensor.0 as usize]);
+            for (a, y) in a.chunks_exact(depth).zip(y.chunks_exact_mut(columns)) {
+                if by_column {
+                    for (c, y) in c.chunks_exact(depth).zip(y) {
+                        *y = a.iter().zip(c).fold(*y, |sum, (a, c)| sum + a * c);
+                    }
+                } else {
+                    for (a, c) in a.iter().zip(c.chunks_exact(columns)).filter(|(a, _)| **a != 0) {
+                        c.iter().zip(&mut *y).for_each(|(c, y)| *y += a * c);
+                    }
                 }
             }
         }
     }
     y
+}
+
+/// What a view shows at the `flat`-th position of its first `axes` axes; `None` for padding.
+fn nth(view: &View, axes: usize, flat: usize) -> Option<View> {
+    let (first, inner) = match axes {
+        0 => return Some(view.clone()),
+        _ => (view.axes.first()?, view.axes[1..axes].iter().map(|a| a.len).product::<usize>()),
+    };
+    debug_assert!(flat < first.len * inner);
+    nth(&view.slice(flat / inner)?, axes - 1, flat % inner)
 }
 
 #[cfg(test)]
@@ -125,7 +149,8 @@ mod tests {
                     })
                 })
                 .collect();
-            let relation = Relation::Contraction { a, c, bias, y: TensorId(3) };
+            let relation =
+                Relation::Contraction { a, c, grouping: Grouping::MATRIX, bias, y: TensorId(3) };
             prop_assert_eq!(relation.evaluate(&values, expected.len()), expected);
         }
     }

@@ -1,19 +1,22 @@
 //! The relations. Keep the set small: a relation earns its place only if every engine does it better than its lowering.
 
 use crate::system::TensorId;
-use crate::view::View;
+use crate::view::{Axis, View};
 
 /// A relation over integer tensors. Every relation but `Range` defines its result `y` from its operands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Relation {
-    /// `y[b,m,n] = bias[b,m,n] + Σ_k a[b,m,k] · c[b,k,n]`. Views have exactly these axes; `y` is row-major `[b,m,n]`.
+    /// `y[b,m,n] = bias[b,m,n] + Σ_k a[b,m,k] · c[b,k,n]`, each index standing for one axis or several; `y` is row-major
+    /// `[b,m,n]`. A convolution is this relation with `a` a view of windows.
     Contraction {
-        /// Left operand, axes `[b, m, k]`.
+        /// Left operand, axes `[b.., m.., k..]`.
         a: View,
-        /// Right operand, axes `[b, k, n]`.
+        /// Right operand, axes `[b.., k.., n..]`.
         c: View,
-        /// Added to the result, axes `[b, m, n]`.
+        /// Which axes are which.
+        grouping: Grouping,
+        /// Added to the result, axes of the lengths of `[b.., m.., n..]`, joined or not.
         bias: Option<View>,
         /// Result.
         y: TensorId,
@@ -69,9 +72,10 @@ pub enum Relation {
         /// Result.
         y: TensorId,
     },
-    /// `y` = maximum of `x` over its last axis. Padding is a zero like any other.
+    /// `y` = maximum of `x` over its last axis or axes: as many as `x` has more elements than `y`. Padding is a zero like any
+    /// other.
     Max {
-        /// Operand, at least one axis; `y` has as many elements as its other axes.
+        /// Operand, at least one axis; `y` has as many elements as its first axes.
         x: View,
         /// Result.
         y: TensorId,
@@ -83,6 +87,72 @@ pub enum Relation {
         /// Result: a one where the maximum is, zeros elsewhere.
         y: TensorId,
     },
+}
+
+/// How many axes of a [`Relation::Contraction`]'s left operand are batch axes and how many are rows; the others are summed
+/// over, and the right operand's remaining ones are columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grouping {
+    /// Batch axes, the first of both operands.
+    pub batch: usize,
+    /// Row axes, the next of the left one.
+    pub rows: usize,
+}
+
+/// Sizes of a [`Relation::Contraction`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Number of batches.
+    pub batches: usize,
+    /// Rows of a batch.
+    pub rows: usize,
+    /// Terms of a sum.
+    pub depth: usize,
+    /// Columns of a batch.
+    pub columns: usize,
+}
+
+/// A [`Relation::Contraction`]'s axes by group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Groups<'v> {
+    /// Batch axes of the left operand.
+    pub batch: &'v [Axis],
+    /// Its row axes.
+    pub rows: &'v [Axis],
+    /// The axes that are summed over, as the left operand has them.
+    pub depth: &'v [Axis],
+    /// Column axes of the right operand.
+    pub columns: &'v [Axis],
+}
+
+impl Grouping {
+    /// One axis each.
+    pub const MATRIX: Self = Self { batch: 1, rows: 1 };
+
+    /// The axes of each group; `None` where the operands' axes do not agree.
+    #[must_use]
+    pub fn groups<'v>(&self, a: &'v View, c: &'v View) -> Option<Groups<'v>> {
+        let (batch, rest) = a.axes.split_at_checked(self.batch)?;
+        let (rows, depth) = rest.split_at_checked(self.rows)?;
+        let (c_batch, rest) = c.axes.split_at_checked(self.batch)?;
+        let (c_depth, columns) = rest.split_at_checked(depth.len())?;
+        let agree = |x: &[Axis], y: &[Axis]| x.iter().map(|a| a.len).eq(y.iter().map(|a| a.len));
+        (agree(batch, c_batch) && agree(depth, c_depth)).then_some(Groups { batch, rows, depth, columns })
+    }
+
+    /// The sizes; `None` where the operands' axes do not agree or a size overflows.
+    #[must_use]
+    pub fn sizes(&self, a: &View, c: &View) -> Option<Sizes> {
+        let groups = self.groups(a, c)?;
+        let size =
+            |axes: &[Axis]| axes.iter().try_fold(1usize, |product, axis| product.checked_mul(axis.len));
+        Some(Sizes {
+            batches: size(groups.batch)?,
+            rows: size(groups.rows)?,
+            depth: size(groups.depth)?,
+            columns: size(groups.columns)?,
+        })
+    }
 }
 
 impl Relation {

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::relation::Relation;
+use crate::relation::{Grouping, Relation};
 use crate::view::View;
 
 /// Index of a tensor.
@@ -181,9 +181,9 @@ impl RelationSystem {
         for r in &self.relations {
             let of = |v: &View| reach[v.tensor.0 as usize];
             let result = match r {
-                Relation::Contraction { a, c, bias, .. } => of(a)
+                Relation::Contraction { a, c, grouping, bias, .. } => of(a)
                     .checked_mul(of(c))
-                    .and_then(|p| p.checked_mul(a.axes[2].len as i128))
+                    .and_then(|p| p.checked_mul(grouping.sizes(a, c)?.depth as i128))
                     .and_then(|p| p.checked_add(bias.as_ref().map_or(0, of))),
                 Relation::Affine { terms, offset, .. } => {
                     terms.iter().try_fold(i128::from(*offset).abs(), |sum, (coefficient, v)| {
@@ -221,12 +221,10 @@ impl RelationSystem {
             return false;
         }
         match r {
-            Relation::Contraction { a, c, bias, .. } => {
-                let ([ab, am, ak], [cb, ck, cn]) = (&a.axes[..], &c.axes[..]) else { return false };
-                ab.len == cb.len
-                    && ak.len == ck.len
-                    && ab.len * am.len * cn.len == y_len
-                    && bias.as_ref().is_none_or(|v| v.axes.iter().map(|x| x.len).eq([ab.len, am.len, cn.len]))
+            Relation::Contraction { a, c, grouping, bias, .. } => {
+                let Some(sizes) = grouping.sizes(a, c) else { return false };
+                sizes.batches * sizes.rows * sizes.columns == y_len
+                    && bias.as_ref().is_none_or(|v| v.len() == y_len)
             }
             Relation::Affine { terms, .. } => terms.iter().all(|(_, v)| v.len() == y_len),
             Relation::Product { a, c, .. } => a.len() == y_len && c.len() == y_len,
@@ -241,7 +239,7 @@ impl RelationSystem {
                     && moderate(first)
                     && values.iter().all(moderate)
             }
-            Relation::Max { x, .. } => x.axes.last().is_some_and(|last| y_len * last.len == x.len()),
+            Relation::Max { x, .. } => x.last_axes(y_len).is_some(),
             Relation::ArgMax { x, .. } => !x.axes.is_empty() && x.len() == y_len,
         }
     }
@@ -354,11 +352,13 @@ impl Encoder {
                 self.integers(&[*first]);
                 self.integers(values);
             }
-            // A bias is told from its absence by the number of operands.
-            Relation::Contraction { .. }
-            | Relation::Product { .. }
-            | Relation::Max { .. }
-            | Relation::ArgMax { .. } => {}
+            // A bias is told from its absence by the number of operands, single axes from several by those of the operands.
+            Relation::Contraction { grouping, .. } => {
+                if *grouping != Grouping::MATRIX {
+                    self.sizes(&[grouping.batch, grouping.rows]);
+                }
+            }
+            Relation::Product { .. } | Relation::Max { .. } | Relation::ArgMax { .. } => {}
         }
         self.sizes(&relation.result().map(|y| y.0 as usize).into_iter().collect::<Vec<_>>());
     }

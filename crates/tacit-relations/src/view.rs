@@ -154,6 +154,20 @@ impl View {
         Some(Self { tensor: self.tensor, offset: self.offset + inside * first.stride, axes: axes.to_vec() })
     }
 
+    /// How many of the last axes there are beside first ones of `lead` elements together; `None` where no axis ends there or
+    /// none is left.
+    #[must_use]
+    pub fn last_axes(&self, lead: usize) -> Option<usize> {
+        let mut size = 1;
+        for (i, axis) in self.axes.iter().enumerate() {
+            if size == lead && self.axes[i..].iter().map(|a| a.len).product::<usize>() * lead == self.len() {
+                return Some(self.axes.len() - i);
+            }
+            size *= axis.len;
+        }
+        None
+    }
+
     /// Whether the view shows a tensor of `len` elements whole and in order.
     #[must_use]
     pub fn is_identity(&self, len: usize) -> bool {

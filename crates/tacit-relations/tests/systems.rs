@@ -73,6 +73,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn networks_agree_with_their_evaluator(seed in any::<u64>(), steps in 1usize..16, samples in 1usize..4) {
+        lies(&random::network(steps, samples, seed), &mut SplitMix(seed));
+    }
+
+    #[test]
     fn random_systems(seed in any::<u64>(), size in 1usize..6) {
         lies(&random::system(seed, size, &Extra::ALL), &mut SplitMix(seed));
         lies(&random::system(seed, size, &[]), &mut SplitMix(seed));

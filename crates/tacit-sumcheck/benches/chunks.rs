@@ -10,8 +10,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use rand_core::OsRng;
 use tacit_model::testing::{mlp, record};
 use tacit_relations::{
-    Assignment, Axis, Engine as _, Inference, Opening, Openings, Relation, RelationSystem, Segment, Silent,
-    Statement, TensorId, TensorSpec, Trace, View, Visibility, lower_inference, trace,
+    Assignment, Axis, Engine as _, Grouping, Inference, Opening, Openings, Relation, RelationSystem, Segment,
+    Silent, Statement, TensorId, TensorSpec, Trace, View, Visibility, lower_inference, trace,
 };
 use tacit_sumcheck::{Chunk, SumcheckEngine};
 
@@ -46,6 +46,7 @@ fn work(totals: usize) -> Work {
             offset: 0,
             axes: vec![Axis::plain(1, 0), Axis::plain(SAMPLES, 10), Axis::plain(1, 0)],
         },
+        grouping: Grouping::MATRIX,
         bias: None,
         y: id(1),
     });

@@ -103,7 +103,8 @@ impl Quantity {
             Self::Maximum { x } => {
                 rows(x, &read(x)).map(|row| row.iter().copied().max().unwrap_or(0).into()).collect()
             }
-            Self::Selector { x } => rows(x, &read(x))
+            Self::Selector { x, along } => read(x)
+                .chunks(*along)
                 .flat_map(|row| {
                     let best = row.iter().max().and_then(|m| row.iter().position(|v| v == m));
                     (0..row.len()).map(move |i| i128::from(Some(i) == best))

@@ -277,12 +277,13 @@ fn neighbours(system: &RelationSystem) -> Vec<(String, RelationSystem)> {
             all.push((format!("relation {i}: {what}"), tensors.to_vec(), relations));
         };
         match r.clone() {
-            Relation::Contraction { a, c, bias, y } => {
-                with("without bias", Relation::Contraction { a: a.clone(), c: c.clone(), bias: None, y });
-                if a.axes[2].valid > 1 {
+            Relation::Contraction { a, c, grouping, bias, y } => {
+                let without = Relation::Contraction { a: a.clone(), c: c.clone(), grouping, bias: None, y };
+                with("without bias", without);
+                if a.axes.last().is_some_and(|axis| axis.valid > 1) {
                     let mut shorter = a;
-                    shorter.axes[2].valid -= 1;
-                    with("one term less", Relation::Contraction { a: shorter, c, bias, y });
+                    shorter.axes.iter_mut().rev().take(1).for_each(|axis| axis.valid -= 1);
+                    with("one term less", Relation::Contraction { a: shorter, c, grouping, bias, y });
                 }
             }
             Relation::Affine { terms, offset, y } => {

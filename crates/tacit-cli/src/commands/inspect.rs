@@ -15,7 +15,7 @@ use tacit_claim::{
 use tacit_core::files;
 use tacit_core::srs::file::read_verifier;
 use tacit_data::{parse_schema, schema_json};
-use tacit_model::{Architecture, Op, Schema, format_decimal};
+use tacit_model::{Architecture, Op, ParamId, Schema, format_decimal};
 
 use crate::args::Inspect;
 use crate::failure::Failure;
@@ -162,15 +162,11 @@ fn step(a: &Architecture, op: &Op) -> (&'static str, String) {
         Op::Normalise { rule, .. } => {
             ("normalise", format!("shift {}, {}", rule.shift, bounds(&rule.lo, &rule.hi)))
         }
-        Op::MatMul { weight, bias, .. } => {
-            let spec = |p: &tacit_model::ParamId| {
-                a.params
-                    .get(p.0 as usize)
-                    .map_or_else(String::new, |s| format!("{:?} of {} bits", s.shape, s.width))
-            };
-            let bias = bias.as_ref().map(|b| format!(", bias {}", spec(b))).unwrap_or_default();
-            ("dense", format!("weights {}{bias}", spec(weight)))
-        }
+        Op::MatMul { weight, bias, .. } => ("dense", parameters(a, *weight, *bias)),
+        Op::Conv { weight, bias, strides, dilations, .. } => (
+            "convolution",
+            format!("{}, strides {strides:?}, dilations {dilations:?}", parameters(a, *weight, *bias)),
+        ),
         Op::Linear { terms, offset } => ("sum", format!("{}, offset {offset}", count(terms.len(), "term"))),
         Op::Mul { .. } => ("product", String::new()),
         Op::Requant { shift, lo, hi, .. } => (
@@ -179,7 +175,35 @@ fn step(a: &Architecture, op: &Op) -> (&'static str, String) {
         ),
         Op::Reshape { shape, .. } => ("reshape", format!("{shape:?}")),
         Op::Transpose { perm, .. } => ("transpose", format!("{perm:?}")),
+        Op::Pad { before, after, .. } => ("pad", format!("{before:?} before, {after:?} after")),
+        Op::Slice { starts, shape, steps, .. } => {
+            ("slice", format!("{shape:?} from {starts:?}, steps {steps:?}"))
+        }
+        Op::Concat { parts, axis } => {
+            ("concatenate", format!("{} along axis {axis}", count(parts.len(), "part")))
+        }
+        Op::Broadcast { shape, .. } => ("broadcast", format!("{shape:?}")),
+        Op::Windows { window, .. } => (
+            "windows",
+            format!("{:?}, strides {:?}, dilations {:?}", window.kernel, window.strides, window.dilations),
+        ),
+        Op::Sum { axes, .. } => ("sum over axes", format!("the last {axes}")),
+        Op::Max { axes, .. } => ("maximum", format!("the last {axes}")),
+        Op::Scale { shape, .. } => ("scale", format!("public factors {shape:?}")),
+        Op::Table { first, values, .. } => {
+            ("table", format!("{} from {first} on", count(values.len(), "entry")))
+        }
     }
+}
+
+/// Shapes and widths of a layer's weights and biases.
+fn parameters(a: &Architecture, weight: ParamId, bias: Option<ParamId>) -> String {
+    let spec = |p: ParamId| {
+        let spec = a.params.get(p.0 as usize);
+        spec.map_or_else(String::new, |s| format!("{:?} of {} bits", s.shape, s.width))
+    };
+    let bias = bias.map(|b| format!(", bias {}", spec(b))).unwrap_or_default();
+    format!("weights {}{bias}", spec(weight))
 }
 
 fn names<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {

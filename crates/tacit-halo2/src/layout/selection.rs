@@ -24,7 +24,7 @@ impl Layout<'_> {
     pub(super) fn max(&mut self, x: &View, y: TensorId) {
         let (zero, bits) = (self.constant(Fr::ZERO), self.difference_bits(x));
         let mut cells = Vec::with_capacity(self.system.tensor(y).len());
-        for (i, group) in self.groups(x).iter().enumerate() {
+        for (i, group) in self.groups(x, x.len() / self.system.tensor(y).len()).iter().enumerate() {
             let value = fr(self.witness.get(y, i));
             cells.extend(maximum::max(&mut self.sheet, zero, group, bits, value));
         }
@@ -34,7 +34,7 @@ impl Layout<'_> {
     pub(super) fn arg_max(&mut self, x: &View, y: TensorId) {
         let (one, bits) = (self.constant(Fr::ONE), self.difference_bits(x));
         let mut cells = Vec::with_capacity(x.len());
-        for group in self.groups(x) {
+        for group in self.groups(x, x.axes.last().map_or(1, |axis| axis.len)) {
             let selected: Vec<Fr> =
                 (0..group.len()).map(|j| fr(self.witness.get(y, cells.len() + j))).collect();
             cells.extend(maximum::arg_max(&mut self.sheet, one, &group, bits, &selected));
@@ -42,9 +42,8 @@ impl Layout<'_> {
         self.homes[y.0 as usize] = Some(cells);
     }
 
-    /// The cells along the last axis, for each position on the others.
-    fn groups(&mut self, x: &View) -> Vec<Vec<Cell>> {
-        let len = x.axes.last().map_or(1, |axis| axis.len);
+    /// The cells of every `len` neighbours.
+    fn groups(&mut self, x: &View, len: usize) -> Vec<Vec<Cell>> {
         let starts = (0..x.len()).step_by(len);
         starts.map(|start| (start..start + len).map(|i| self.seen(x, i)).collect()).collect()
     }

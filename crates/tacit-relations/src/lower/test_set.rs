@@ -20,7 +20,7 @@ use std::ops::Range;
 use tacit_model::{Architecture, Dataset, Labels, Normalise, requantise, signed_width};
 
 use super::{First, LowerError, Lowering};
-use crate::relation::Relation;
+use crate::relation::{Grouping, Relation};
 use crate::system::{RelationSystem, Segment, TensorId};
 use crate::tally::{Form, Observable, Tally, TallyError, check_numbers};
 use crate::view::{Axis, View};
@@ -220,8 +220,7 @@ impl Observer {
         let (n, c) = (self.samples(), self.outputs);
         let len = self.lowering.tensors[self.logits.tensor.0 as usize].len();
         if !self.logits.is_identity(len) {
-            let bounds = tacit_model::ValueBounds { lo: self.bounds.0, hi: self.bounds.1 };
-            self.logits = self.lowering.contiguous(&self.logits.clone(), &[n, c], &bounds);
+            self.logits = self.lowering.contiguous(&self.logits.clone(), &[n, c], self.bounds);
         }
         View::whole(self.logits.tensor, &[n, c])
     }
@@ -250,6 +249,7 @@ impl Observer {
         self.lowering.relations.push(Relation::Contraction {
             a: View::whole(positive, &[1, n, 1]),
             c: View::whole(signs, &[1, 1, 2]),
+            grouping: Grouping::MATRIX,
             bias: Some(bias),
             y,
         });
@@ -287,7 +287,13 @@ impl Observer {
             axes: vec![Axis::plain(1, 0), Axis::plain(k, 0), Axis::plain(1, 0)],
         };
         let y = self.witness(vec![a.axes[1].len], bounds);
-        self.lowering.relations.push(Relation::Contraction { a, c, bias: None, y });
+        self.lowering.relations.push(Relation::Contraction {
+            a,
+            c,
+            grouping: Grouping::MATRIX,
+            bias: None,
+            y,
+        });
         y
     }
 
@@ -312,7 +318,13 @@ impl Observer {
                     let c = View::whole(observed, &[1, n, 1]);
                     let a = self.record_weights(observable, tally);
                     let y = self.witness(vec![forms], bounds);
-                    self.lowering.relations.push(Relation::Contraction { a, c, bias: None, y });
+                    self.lowering.relations.push(Relation::Contraction {
+                        a,
+                        c,
+                        grouping: Grouping::MATRIX,
+                        bias: None,
+                        y,
+                    });
                     y
                 }
             })
@@ -359,7 +371,13 @@ impl Observer {
         };
         let bounds = (-tally.reach, tally.reach);
         let sums = self.witness(vec![c, forms], bounds);
-        self.lowering.relations.push(Relation::Contraction { a, c: by_class, bias: None, y: sums });
+        self.lowering.relations.push(Relation::Contraction {
+            a,
+            c: by_class,
+            grouping: Grouping::MATRIX,
+            bias: None,
+            y: sums,
+        });
         let transposed = View {
             tensor: sums,
             offset: 0,
@@ -379,7 +397,13 @@ impl Observer {
         };
         let confusion = self.witness(vec![c, c], (0, n as i64));
         let right = View::whole(selector, &[1, n, c]);
-        self.lowering.relations.push(Relation::Contraction { a, c: right, bias: None, y: confusion });
+        self.lowering.relations.push(Relation::Contraction {
+            a,
+            c: right,
+            grouping: Grouping::MATRIX,
+            bias: None,
+            y: confusion,
+        });
         let mut weights = vec![0; forms * c * c];
         for (form, row) in tally.forms.iter().zip(weights.chunks_exact_mut(c * c)) {
             if form.observable == Observable::Class {
@@ -391,6 +415,7 @@ impl Observer {
         self.lowering.relations.push(Relation::Contraction {
             a: View::whole(weights, &[1, forms, c * c]),
             c: View::whole(confusion, &[1, c * c, 1]),
+            grouping: Grouping::MATRIX,
             bias: None,
             y,
         });
@@ -458,6 +483,7 @@ impl Observer {
         self.lowering.relations.push(Relation::Contraction {
             a: View::whole(labels, &[n, 1, c]),
             c: View::whole(logits.tensor, &[n, c, 1]),
+            grouping: Grouping::MATRIX,
             bias: None,
             y: own,
         });
@@ -467,6 +493,7 @@ impl Observer {
         self.lowering.relations.push(Relation::Contraction {
             a: View::whole(labels, &[1, n, c]),
             c: View::whole(below, &[1, c, c]),
+            grouping: Grouping::MATRIX,
             bias: None,
             y: earlier,
         });

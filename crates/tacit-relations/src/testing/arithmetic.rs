@@ -29,8 +29,9 @@ fn rounded(x: i128, shift: u8) -> i128 {
 /// The `i`-th element of what a relation defines; `None` for an operand off a table's domain.
 fn element(values: &[Vec<i64>], relation: &Relation, i: usize) -> Option<i128> {
     Some(match relation {
-        Relation::Contraction { a, c, bias, .. } => {
-            let (m, k, n) = (a.axes[1].len, a.axes[2].len, c.axes[2].len);
+        Relation::Contraction { a, c, grouping, bias, .. } => {
+            let sizes = grouping.sizes(a, c)?;
+            let (m, k, n) = (sizes.rows, sizes.depth, sizes.columns);
             let batch = i / (m * n);
             let (row, column) = ((i % (m * n)) / n, i % n);
             let mut sum = bias.as_ref().map_or(0, |b| read(values, b, i));
@@ -51,8 +52,8 @@ fn element(values: &[Vec<i64>], relation: &Relation, i: usize) -> Option<i128> {
             let at = read(values, x, i) - i128::from(*first);
             i128::from(*results.get(usize::try_from(at).ok()?)?)
         }
-        Relation::Max { x, .. } => {
-            let n = x.axes[x.axes.len() - 1].len;
+        Relation::Max { x, y } => {
+            let n = x.len() / values[y.0 as usize].len();
             let mut largest = read(values, x, i * n);
             for j in 1..n {
                 largest = largest.max(read(values, x, i * n + j));

@@ -3,7 +3,7 @@
 use tacit_model::testing::SplitMix;
 
 use super::Case;
-use crate::relation::Relation;
+use crate::relation::{Grouping, Relation};
 use crate::system::{RelationSystem, Segment, TensorId, TensorSpec};
 use crate::trace::Assignment;
 use crate::view::{Axis, View};
@@ -123,15 +123,17 @@ impl Builder {
 
     /// A [`Relation::Contraction`]; its result, bounded by interval arithmetic.
     pub fn contraction(&mut self, a: View, c: View, bias: Option<View>) -> TensorId {
-        let depth = a.axes[2].len as i128;
+        let grouping = Grouping::MATRIX;
+        let sizes = grouping.sizes(&a, &c).expect("operands agree");
+        let depth = sizes.depth as i128;
         let (mut lo, mut hi) = times(self.shown(&a), self.shown(&c));
         (lo, hi) = (lo * depth, hi * depth);
         if let Some(bias) = &bias {
             let b = self.shown(bias);
             (lo, hi) = (lo + b.0, hi + b.1);
         }
-        let y = self.result(a.axes[0].len * a.axes[1].len * c.axes[2].len, lo, hi);
-        self.relations.push(Relation::Contraction { a, c, bias, y });
+        let y = self.result(sizes.batches * sizes.rows * sizes.columns, lo, hi);
+        self.relations.push(Relation::Contraction { a, c, grouping, bias, y });
         y
     }
 
@@ -179,10 +181,16 @@ impl Builder {
         y
     }
 
-    /// A [`Relation::Max`].
+    /// A [`Relation::Max`] over the last axis.
     pub fn max(&mut self, x: View) -> TensorId {
+        self.max_over(x, 1)
+    }
+
+    /// A [`Relation::Max`] over the last `axes` axes.
+    pub fn max_over(&mut self, x: View, axes: usize) -> TensorId {
         let (lo, hi) = self.shown(&x);
-        let y = self.result(x.len() / x.axes.last().map_or(1, |axis| axis.len), lo, hi);
+        let lead = x.axes[..x.axes.len() - axes].iter().map(|axis| axis.len).product();
+        let y = self.result(lead, lo, hi);
         self.relations.push(Relation::Max { x, y });
         y
     }

@@ -1,6 +1,7 @@
 //! Random relation systems and models, by seed.
 
-use tacit_model::testing::{mlp, record};
+use tacit_model::Model;
+use tacit_model::testing::{mlp, network as model_network, record};
 
 use super::Case;
 use super::builder::{Builder, signed};
@@ -35,6 +36,19 @@ const SMALL: i64 = 1 << 20;
 #[must_use]
 pub fn perceptron(sizes: &[usize], weight_bits: u8, activation_bits: u8, samples: usize, seed: u64) -> Case {
     let model = mlp(sizes, weight_bits, activation_bits, seed);
+    inference(format!("perceptron {sizes:?}, {weight_bits} bits, seed {seed}"), &model, samples, seed)
+}
+
+/// An inference of [`tacit_model::testing::network`], what is hidden varies.
+///
+/// # Panics
+/// When the trace disagrees with the model's evaluator.
+#[must_use]
+pub fn network(steps: usize, samples: usize, seed: u64) -> Case {
+    inference(format!("network of {steps} steps, seed {seed}"), &model_network(seed, steps), samples, seed)
+}
+
+fn inference(name: String, model: &Model, samples: usize, seed: u64) -> Case {
     let hidden = |bit: u64| if seed >> bit & 1 == 0 { Visibility::Hidden } else { Visibility::Public };
     let claim = Inference { samples, input: hidden(0), output: hidden(1) };
     let system = lower_inference(model.architecture(), claim).expect("generated models can be lowered");
@@ -46,7 +60,7 @@ pub fn perceptron(sizes: &[usize], weight_bits: u8, activation_bits: u8, samples
         Visibility::Hidden => given.input.push(records.clone()),
         Visibility::Public => given.public.push(records.clone()),
     }
-    let case = Case::new(format!("perceptron {sizes:?}, {weight_bits} bits, seed {seed}"), system, given);
+    let case = Case::new(name, system, given);
     let output = case.system.relations().last().and_then(|r| r.result()).expect("a model has an output");
     let features = records.len() / samples;
     let expected: Vec<i64> = records

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tacit_model::testing::SplitMix;
 use tacit_relations::testing::builder::Builder;
 use tacit_relations::{
-    Axis, Commitment, Relation, RelationSystem, Segment, Statement, TensorId, TensorSpec, View,
+    Axis, Commitment, Grouping, Relation, RelationSystem, Segment, Statement, TensorId, TensorSpec, View,
 };
 
 use super::Stage;
@@ -140,7 +140,7 @@ impl Hostile {
                 let [b, m, k, n] = std::array::from_fn(|_| [1, 2, 3, 4][self.pick(4)]);
                 let (a, c) = (self.view(&[b, m, k]), self.view(&[b, k, n]));
                 let bias = (self.pick(2) == 0).then(|| self.view(&[b, m, n]));
-                (Relation::Contraction { a, c, bias, y }, b * m * n)
+                (Relation::Contraction { a, c, grouping: Grouping::MATRIX, bias, y }, b * m * n)
             }
             1 | 2 => {
                 let lens = self.lens();

@@ -72,8 +72,8 @@ pub(crate) enum Quantity {
     Requant { x: View, shift: u8, lo: i64, hi: i64, part: Part },
     /// Maximum over the last axis.
     Maximum { x: View },
-    /// One-hot selector of the first maximum along the last axis.
-    Selector { x: View },
+    /// One-hot selector of the first maximum of every `along` elements.
+    Selector { x: View, along: usize },
     /// For every element of a one-hot selector, whether the selected one comes later.
     Later { selector: TensorId, along: usize },
 }

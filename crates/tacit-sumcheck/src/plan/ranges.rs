@@ -31,10 +31,10 @@ pub(super) fn intervals(system: &RelationSystem) -> Vec<(i128, i128)> {
             (all.into_iter().fold(i128::MAX, i128::min), all.into_iter().fold(i128::MIN, i128::max))
         };
         let interval = match relation {
-            Relation::Contraction { a, c, bias, .. } => {
+            Relation::Contraction { a, c, grouping, bias, .. } => {
                 let (lo, hi) = product(of(a), of(c));
                 let (blo, bhi) = bias.as_ref().map_or((0, 0), of);
-                let k = a.axes[2].len as i128;
+                let k = grouping.sizes(a, c).map_or(0, |sizes| sizes.depth as i128);
                 (k.saturating_mul(lo).saturating_add(blo), k.saturating_mul(hi).saturating_add(bhi))
             }
             Relation::Affine { terms, offset, .. } => {

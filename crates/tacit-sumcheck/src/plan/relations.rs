@@ -1,6 +1,6 @@
 //! From relations to columns, lookups and equations. Which constraint pins which value is said at each.
 
-use tacit_relations::{Relation, Segment, TensorId, View};
+use tacit_relations::{Grouping, Relation, Segment, Sizes, TensorId, View};
 
 use super::build::Builder;
 use super::ranges::{bits_below, shown};
@@ -57,7 +57,9 @@ impl Builder<'_> {
     fn relation(&mut self, index: usize) {
         let system = self.system;
         match &system.relations()[index] {
-            Relation::Contraction { a, c, bias, y } => self.contraction(a, c, bias.as_ref(), *y),
+            Relation::Contraction { a, c, grouping, bias, y } => {
+                self.contraction((a, c), *grouping, bias.as_ref(), *y)
+            }
             Relation::Affine { terms, offset, y } => self.affine(terms, *offset, *y),
             Relation::Product { a, c, y } => {
                 let lens = self.lens(*y);
@@ -281,8 +283,9 @@ impl Builder<'_> {
         (groups, column)
     }
 
-    fn contraction(&mut self, a: &View, c: &View, bias: Option<&View>, y: TensorId) {
-        let (b, m, k, n) = (a.axes[0].len, a.axes[1].len, a.axes[2].len, c.axes[2].len);
+    fn contraction(&mut self, (a, c): (&View, &View), grouping: Grouping, bias: Option<&View>, y: TensorId) {
+        let sizes = grouping.sizes(a, c).expect("a system's operands agree");
+        let Sizes { batches: b, rows: m, depth: k, columns: n } = sizes;
         let (groups, result) = self.grouped_result(y, &[b, m, n], false);
         let [batch, rows, columns] = groups.try_into().expect("three groups were asked for");
         let left = self.operand(a, &[&batch[..], &rows, &[k]].concat());
@@ -340,13 +343,13 @@ impl Builder<'_> {
     /// `y` is at least every candidate (differences are not negative) and equal to one (a one-hot selector).
     fn max(&mut self, x: &View, y: TensorId) {
         let lead = self.lens(y);
-        let k = x.axes.last().map_or(1, |a| a.len);
+        let k = x.len() / lead.iter().product::<usize>();
         let lens = [&lead[..], &[k]].concat();
         let candidates = self.operand(x, &lens);
         let candidates = self.small(&lens, candidates);
         let result = self.result(y);
         let result = self.small(&lead, result);
-        let quantity = self.quantity(Quantity::Selector { x: x.clone() });
+        let quantity = self.quantity(Quantity::Selector { x: x.clone(), along: k });
         let selector = self.witness(&lens, Fill::Digit { quantity, shift: 0, bits: None });
         self.one_hot(&lead, k, &selector);
         self.row_sums(&lead, k, selector, candidates.clone(), result.clone());
