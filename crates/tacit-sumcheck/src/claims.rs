@@ -14,6 +14,7 @@ use crate::layout::{Layout, outer_product};
 use crate::party::{Linear, Malformed, Message, Party};
 use crate::plan::Plan;
 use crate::poly::{bits, inner};
+use crate::viewed::{Summed, ViewClaim};
 use crate::wide::{ColumnSums, limbs};
 
 /// What both parties work from; the verifier's columns are empty.
@@ -60,13 +61,15 @@ pub(crate) struct Totals<'p> {
 /// The claims of a proof.
 pub(crate) struct Claims<S> {
     pub(crate) list: Vec<Claim<S>>,
-    index: HashMap<(Source, Vec<[u8; 32]>), usize>,
+    /// Claims on views that are not reduced yet.
+    pub(crate) views: Vec<ViewClaim<S>>,
+    index: HashMap<(Source, Vec<[u8; 32]>), S>,
     known: HashMap<(Source, Vec<[u8; 32]>), F>,
 }
 
 impl<S: Linear> Claims<S> {
     pub(crate) fn new() -> Self {
-        Self { list: Vec::new(), index: HashMap::new(), known: HashMap::new() }
+        Self { list: Vec::new(), views: Vec::new(), index: HashMap::new(), known: HashMap::new() }
     }
 
     /// The multilinear extension of an expression (zero off the grid) at a point, axis by axis.
@@ -81,7 +84,7 @@ impl<S: Linear> Claims<S> {
         let grid = Grid { lens: lens.to_vec() };
         let mut sum = S::known(f_from_i128(expr.constant) * grid.indicator(axes));
         for term in &expr.terms {
-            let source_grid = context.grid(term.source);
+            let source_grid = context.values.grid(term.source);
             let mut factor = f_from_i128(term.coefficient);
             for (i, (&len, z)) in lens.iter().zip(axes).enumerate() {
                 if !term.slots.contains(&Slot::Axis(i)) {
@@ -106,63 +109,54 @@ impl<S: Linear> Claims<S> {
         let wanted = points.iter().flat_map(|point| {
             let axes = grid.split(point);
             let columns = expr.terms.iter().filter_map(move |term| match term.source {
-                Source::Column(column) => Some((column, term.point(context.grid(term.source), &axes))),
                 Source::Public(_) => None,
+                source => Some((source, term.point(context.values.grid(source), &axes))),
             });
             columns.collect::<Vec<_>>()
         });
-        self.columns(party, context, wanted)?;
+        self.commit(party, context, wanted)?;
         let mut element = |point: &Vec<F>| self.expr(party, context, expr, &grid.lens, &grid.split(point));
         points.iter().map(&mut element).collect()
     }
 
-    /// Evaluates columns at points: what was not evaluated before is committed in one message.
-    fn columns<P: Party<Scalar = S>>(
+    /// Evaluates columns and views at points: what was not evaluated before is committed in one message.
+    fn commit<P: Party<Scalar = S>>(
         &mut self,
         party: &mut P,
         context: &Context<'_>,
-        wanted: impl Iterator<Item = (usize, Vec<F>)>,
+        wanted: impl Iterator<Item = (Source, Vec<F>)>,
     ) -> Result<(), Malformed> {
         let mut fresh = Vec::new();
-        for (column, point) in wanted {
-            if let Entry::Vacant(entry) = self.index.entry(key(Source::Column(column), &point)) {
-                entry.insert(self.list.len() + fresh.len());
-                fresh.push((column, point));
+        for (source, point) in wanted {
+            if let Entry::Vacant(entry) = self.index.entry(key(source, &point)) {
+                entry.insert(S::known(F::ZERO));
+                fresh.push((source, point));
             }
         }
         if fresh.is_empty() {
             return Ok(());
         }
-        let mut rows = Vec::new();
+        let mut evaluations = Vec::new();
         let scalars = party.commit(Message::Evaluation, fresh.len(), || {
-            let of = |column: usize| (&context.plan.columns[column].layout, &context.values.columns[column]);
-            // Elements of one row share it.
-            let mut own = BTreeMap::new();
-            for (column, point) in &fresh {
-                let (layout, values) = of(*column);
-                if let Some((row, _)) = layout.element(point) {
-                    own.entry((*column, row)).or_insert_with(|| Arc::new(Combined::row(layout, values, row)));
-                }
-            }
-            let combined = fresh.par_iter().map(|(column, point)| {
-                let (layout, values) = of(*column);
-                match layout.element(point) {
-                    Some((row, at)) => {
-                        (Arc::clone(&own[&(*column, row)]), f_from_i64(values[layout.range(row)][at]))
-                    }
-                    None => {
-                        let (combined, value) = combine(layout, values, point);
-                        (Arc::new(combined), value)
-                    }
-                }
-            });
             let values;
-            (rows, values) = combined.unzip();
+            (evaluations, values) = evaluate(context, &fresh);
             values
         })?;
-        let mut rows = rows.into_iter();
-        for ((column, point), scalar) in fresh.into_iter().zip(scalars) {
-            self.list.push(Claim { column, point, scalar, combined: rows.next() });
+        let mut evaluations = evaluations.into_iter();
+        for ((source, point), scalar) in fresh.into_iter().zip(scalars) {
+            self.index.insert(key(source, &point), scalar.clone());
+            let evaluation = evaluations.next();
+            match source {
+                Source::Viewed(view) => {
+                    let summed = evaluation.and_then(Evaluation::summed);
+                    self.views.push(ViewClaim { view, point, scalar, summed });
+                }
+                Source::Column(column) => {
+                    let combined = evaluation.and_then(Evaluation::combined);
+                    self.list.push(Claim { column, point, scalar, combined });
+                }
+                Source::Public(_) => return Err(Malformed("a public value is not committed")),
+            }
         }
         Ok(())
     }
@@ -185,31 +179,73 @@ impl<S: Linear> Claims<S> {
                 };
                 Ok(S::known(*self.known.entry(key(source, &point)).or_insert_with(evaluate)))
             }
-            Source::Column(column) => {
+            Source::Column(_) | Source::Viewed(_) => {
                 let key = key(source, &point);
                 if !self.index.contains_key(&key) {
-                    self.columns(party, context, std::iter::once((column, point)))?;
+                    self.commit(party, context, std::iter::once((source, point)))?;
                 }
-                let claim = self.index.get(&key).and_then(|&known| self.list.get(known));
-                Ok(claim.ok_or(Malformed("an evaluation is missing"))?.scalar.clone())
+                Ok(self.index.get(&key).ok_or(Malformed("an evaluation is missing"))?.clone())
             }
         }
     }
 }
 
+/// What the prover keeps of an evaluation.
+enum Evaluation {
+    Column(Arc<Combined>),
+    View(Summed),
+    Public,
+}
+
+impl Evaluation {
+    fn combined(self) -> Option<Arc<Combined>> {
+        if let Self::Column(combined) = self { Some(combined) } else { None }
+    }
+
+    fn summed(self) -> Option<Summed> {
+        if let Self::View(summed) = self { Some(summed) } else { None }
+    }
+}
+
+/// Evaluates sources at points.
+fn evaluate(context: &Context<'_>, wanted: &[(Source, Vec<F>)]) -> (Vec<Evaluation>, Vec<F>) {
+    let of = |column: usize| (&context.plan.columns[column].layout, &context.values.columns[column]);
+    // Elements of one row share it.
+    let mut own = BTreeMap::new();
+    for (source, point) in wanted {
+        let Source::Column(column) = source else { continue };
+        let (layout, values) = of(*column);
+        if let Some((row, _)) = layout.element(point) {
+            own.entry((*column, row)).or_insert_with(|| Arc::new(Combined::row(layout, values, row)));
+        }
+    }
+    let evaluations = wanted.par_iter().map(|(source, point)| match source {
+        Source::Column(column) => {
+            let (layout, values) = of(*column);
+            match layout.element(point) {
+                Some((row, at)) => {
+                    let combined = Arc::clone(&own[&(*column, row)]);
+                    (Evaluation::Column(combined), f_from_i64(values[layout.range(row)][at]))
+                }
+                None => {
+                    let (combined, value) = combine(layout, values, point);
+                    (Evaluation::Column(Arc::new(combined)), value)
+                }
+            }
+        }
+        Source::Viewed(view) => {
+            let viewed = &context.plan.views[*view];
+            let (summed, value) = viewed.evaluate(&viewed.grid.split(point), &context.values);
+            (Evaluation::View(summed), value)
+        }
+        Source::Public(_) => (Evaluation::Public, F::ZERO),
+    });
+    evaluations.unzip()
+}
+
 /// What an evaluation is known by.
 fn key(source: Source, point: &[F]) -> (Source, Vec<[u8; 32]>) {
     (source, point.iter().map(F::to_bytes).collect())
-}
-
-impl Context<'_> {
-    /// The grid of a source.
-    pub(crate) fn grid(&self, source: Source) -> &Grid {
-        match source {
-            Source::Column(i) => &self.values.column_grids[i],
-            Source::Public(i) => &self.values.public_grids[i],
-        }
-    }
 }
 
 /// One pass over the integers of a column: its rows combined by the point's row weights, and the evaluation.

@@ -12,6 +12,7 @@ use crate::grid::{Grid, bits_of};
 use crate::group::{F, f_from_i128};
 use crate::layout::outer_product;
 use crate::poly::{bits, eq_sum};
+use crate::viewed::Viewed;
 use crate::wide::{ColumnSums, dot, limbs};
 
 /// Where values come from.
@@ -21,6 +22,8 @@ pub(crate) enum Source {
     Column(usize),
     /// Values that the verifier has.
     Public(usize),
+    /// A view of another expression.
+    Viewed(usize),
 }
 
 /// Where an axis of a source takes its coordinate from.
@@ -97,6 +100,12 @@ impl Expr {
         let len: usize = lens.iter().product();
         let mut out = vec![self.constant; len];
         for term in &self.terms {
+            if let Source::Viewed(i) = term.source {
+                let data = values.views[i].integers(values);
+                let (start, strides) = term.strides(lens.len(), &values.views[i].grid);
+                walk(lens, start, &strides, |i, at| out[i] += term.coefficient * data[at]);
+                continue;
+            }
             let (data, grid) = values.of(term.source);
             let (start, strides) = term.strides(lens.len(), grid);
             if start == 0 && strides == (Grid { lens: lens.to_vec() }).strides() && data.len() == len {
@@ -122,9 +131,14 @@ impl Expr {
         };
         let mut out = vec![f_from_i128(self.constant) * total(&|_| false); kept_lens.iter().product()];
         for term in &self.terms {
-            let (data, grid) = values.of(term.source);
             let factor = f_from_i128(term.coefficient) * total(&|i| term.slots.contains(&Slot::Axis(i)));
-            let (bound, axes) = bind_source(data, grid, &term.slots, points);
+            let (bound, axes) = match term.source {
+                Source::Viewed(i) => bind_view(&values.views[i], &term.slots, points, values),
+                source => {
+                    let (data, grid) = values.of(source);
+                    bind_source(data, grid, &term.slots, points)
+                }
+            };
             // Place what is left of the source's axes among the kept ones.
             let own = Grid { lens: axes.iter().map(|&i| lens[i]).collect() };
             let own_strides = own.strides();
@@ -229,6 +243,30 @@ fn bind_source(data: &[i64], grid: &Grid, slots: &[Slot], points: &[Option<&[F]>
     (field, axes)
 }
 
+/// The same for a view.
+fn bind_view(
+    viewed: &Viewed,
+    slots: &[Slot],
+    points: &[Option<&[F]>],
+    values: &Values<'_>,
+) -> (Vec<F>, Vec<usize>) {
+    let own: Vec<Option<Cow<'_, [F]>>> = slots
+        .iter()
+        .zip(&viewed.grid.lens)
+        .map(|(slot, &len)| match slot {
+            Slot::Axis(i) => points[*i].map(Cow::Borrowed),
+            Slot::At(c) => Some(bits(*c, bits_of(len)).into()),
+        })
+        .collect();
+    let own: Vec<Option<&[F]>> = own.iter().map(Option::as_deref).collect();
+    let (bound, kept) = viewed.bind(&own, values);
+    let axis = |copy: &usize| match slots[*copy] {
+        Slot::Axis(i) => i,
+        Slot::At(_) => unreachable!("fixed coordinates are bound"),
+    };
+    (bound, kept.iter().map(axis).collect())
+}
+
 /// `out[o, i] = Σ_j weights[j] · data[o, j, i]`.
 fn bind_integers(data: &[i64], weights: &[F], inner: usize) -> Vec<F> {
     let weights: Vec<_> = weights.iter().map(limbs).collect();
@@ -284,14 +322,25 @@ pub(crate) struct Values<'t> {
     pub(crate) column_grids: &'t [Grid],
     pub(crate) publics: &'t [Vec<i64>],
     pub(crate) public_grids: &'t [Grid],
+    pub(crate) views: &'t [Viewed],
 }
 
 impl Values<'_> {
-    /// Values and grid of a source.
-    pub(crate) fn of(&self, source: Source) -> (&[i64], &Grid) {
+    /// Values and grid of a source that is no view.
+    fn of(&self, source: Source) -> (&[i64], &Grid) {
         match source {
             Source::Column(i) => (&self.columns[i], &self.column_grids[i]),
             Source::Public(i) => (&self.publics[i], &self.public_grids[i]),
+            Source::Viewed(_) => unreachable!("callers have told views apart"),
+        }
+    }
+
+    /// The grid of a source.
+    pub(crate) fn grid(&self, source: Source) -> &Grid {
+        match source {
+            Source::Column(i) => &self.column_grids[i],
+            Source::Public(i) => &self.public_grids[i],
+            Source::Viewed(i) => &self.views[i].grid,
         }
     }
 }

@@ -24,7 +24,9 @@ mod poly;
 mod protocol;
 mod secret;
 mod sumcheck;
+mod sums;
 mod transcript;
+mod viewed;
 mod wide;
 mod witness;
 #[cfg(test)]

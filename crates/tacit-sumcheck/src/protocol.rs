@@ -18,7 +18,7 @@ use crate::plan::{Plan, PublicVector};
 use crate::secret::Secret;
 use crate::transcript::{Transcript, derive};
 use crate::witness::{Misfit, fill};
-use crate::{checks, lookups};
+use crate::{checks, lookups, viewed};
 
 /// The rows of a vector.
 pub(crate) fn rows<'v>(layout: &Layout, values: &'v [i64]) -> impl Iterator<Item = Row<'v>> {
@@ -96,8 +96,11 @@ fn public_ranges_hold(plan: &Plan, statement: &Statement) -> bool {
     })
 }
 
-/// The sum-checks: what they leave is opened afterwards.
-pub(crate) fn run<P: Party>(party: &mut P, context: &Context<'_>) -> Result<Claims<P::Scalar>, Malformed> {
+/// Lookups and relations.
+pub(crate) fn relations<P: Party>(
+    party: &mut P,
+    context: &Context<'_>,
+) -> Result<Claims<P::Scalar>, Malformed> {
     let mut claims = Claims::new();
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "lookups").entered();
@@ -106,6 +109,19 @@ pub(crate) fn run<P: Party>(party: &mut P, context: &Context<'_>) -> Result<Clai
     let _span = tracing::info_span!(target: "tacit_sumcheck", "sum-checks").entered();
     checks::run(party, context, &mut claims)?;
     Ok(claims)
+}
+
+/// The sum-checks, and the elements of a tensor that is asked for: what they leave is opened afterwards.
+pub(crate) fn run<P: Party>(
+    party: &mut P,
+    context: &Context<'_>,
+    totals: Option<&Totals<'_>>,
+) -> Result<(Claims<P::Scalar>, Vec<P::Scalar>), Malformed> {
+    let mut claims = relations(party, context)?;
+    let totals = totals.map(|totals| claims.totals(party, context, totals)).transpose()?;
+    let _span = tracing::info_span!(target: "tacit_sumcheck", "views").entered();
+    viewed::run(party, context, &mut claims)?;
+    Ok((claims, totals.unwrap_or_default()))
 }
 
 /// What masks are drawn from: operating system's randomness, secrets and the transcript so far together, so that a weak
@@ -168,6 +184,7 @@ pub(crate) fn prove_trace(
         column_grids: &plan.column_grids,
         publics: &publics,
         public_grids: &plan.public_grids,
+        views: &plan.views,
     };
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "fill").entered();
@@ -215,9 +232,7 @@ pub(crate) fn prove_as(
     totals: Option<&Totals<'_>>,
 ) -> Result<(Vec<u8>, Vec<Opened>), EngineError> {
     let blinds = commit_witness(&mut prover, context, openings)?;
-    let mut claims = run(&mut prover, context).map_err(shape)?;
-    let totals = totals.map(|totals| claims.totals(&mut prover, context, totals));
-    let totals = totals.transpose().map_err(shape)?.unwrap_or_default();
+    let (claims, totals) = run(&mut prover, context, totals).map_err(shape)?;
     {
         let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
         prover.open(context, &claims, &blinds).map_err(shape)?;
@@ -309,14 +324,13 @@ pub(crate) fn verify_totals(
         column_grids: &plan.column_grids,
         publics: &publics,
         public_grids: &plan.public_grids,
+        views: &plan.views,
     };
     let context = Context { plan, values, proving: false };
     let mut verifier = Verifier::new(transcript, proof).map_err(malformed)?;
     let rows = plan.segment(Segment::Witness).map(|c| c.layout.rows()).sum();
     verifier.points(Message::WitnessRow, rows, Vec::new).map_err(malformed)?;
-    let mut claims = run(&mut verifier, &context).map_err(malformed)?;
-    let totals = totals.map(|totals| claims.totals(&mut verifier, &context, totals));
-    let totals = totals.transpose().map_err(malformed)?.unwrap_or_default();
+    let (claims, totals) = run(&mut verifier, &context, totals).map_err(malformed)?;
     let totals = totals.iter().map(|scalar| verifier.commitment(scalar)).collect();
     let _span = tracing::info_span!(target: "tacit_sumcheck", "openings").entered();
     let inventory = verifier.open(&context, &claims, &commitments).map_err(malformed)?;

@@ -33,7 +33,6 @@ pub(crate) fn fill<'t>(
     for column in &plan.columns {
         let filled: Cow<'t, [i64]> = match &column.fill {
             Fill::Tensor(id) => trace.tensor(*id).into(),
-            Fill::View(view) => view.materialise(trace.tensor(view.tensor)).into(),
             Fill::Digit { quantity, shift, bits } => {
                 if last.as_ref().is_none_or(|(known, _)| known != quantity) {
                     if let Some((_, old)) = &mut last {

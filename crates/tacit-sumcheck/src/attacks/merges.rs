@@ -18,6 +18,7 @@ use crate::merge::testing::{CHUNKS, case, check_merge, commitments, merge_of, ve
 use crate::party::Message;
 use crate::protocol;
 use crate::transcript::Oracle;
+use crate::viewed;
 
 /// Chunks that a verifier has accepted.
 struct Accepted {
@@ -219,10 +220,11 @@ fn chunk_with(stage: &Stage, chunk: &Chunk, lies: Vec<(Message, usize, F)>) -> (
     let context = stage.context(&stage.columns, true);
     let mut liar = Liar::new(transcript, lies);
     let blinds = liar.rows(stage, &stage.columns);
-    let mut claims = protocol::run(&mut liar, &context).expect("a prover reads nothing");
+    let mut claims = protocol::relations(&mut liar, &context).expect("a prover reads nothing");
     let before = liar.said[&Message::Evaluation];
     claims.totals(&mut liar, &context, &totals).expect("a prover reads nothing");
     let own = before..liar.said[&Message::Evaluation];
+    viewed::run(&mut liar, &context, &mut claims).expect("a prover reads nothing");
     liar.open(&context, &claims, &blinds, &Tricks::default()).expect("a prover reads nothing");
     let proof = liar.prover.finish();
     (commitments(&stage.plan, &statement, chunk, &proof, None).is_ok(), own)

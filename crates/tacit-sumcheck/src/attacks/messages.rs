@@ -21,7 +21,7 @@ fn lying(stage: &Stage, lies: Vec<(Message, usize, F)>) -> (bool, BTreeMap<Messa
     let context = stage.context(&stage.columns, true);
     let mut liar = Liar::new(transcript.clone(), lies);
     let blinds = liar.rows(stage, &stage.columns);
-    let claims = protocol::run(&mut liar, &context).expect("a prover reads nothing");
+    let (claims, _) = protocol::run(&mut liar, &context, None).expect("a prover reads nothing");
     liar.open(&context, &claims, &blinds, &Tricks::default()).expect("a prover reads nothing");
     let said = liar.said;
     (stage.verifies(&statement, &liar.prover.finish(), transcript), said)

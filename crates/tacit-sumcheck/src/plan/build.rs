@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tacit_relations::{Relation, RelationSystem, Segment, TensorId, View};
 
-use super::{
-    Check, Column, Fill, Lookup, LookupTable, Plan, PublicRange, PublicVector, Quantity, slots::slots,
-};
+use super::slots::slots;
+use super::views::factor;
+use super::{Check, Column, Fill, Lookup, LookupTable, Plan, PublicRange, PublicVector, Quantity};
 use crate::expr::{Expr, Source};
 use crate::grid::Grid;
 use crate::layout::{Layout, natural_width};
+use crate::viewed::Viewed;
 
 /// A plan being made.
 pub(super) struct Builder<'s> {
@@ -23,6 +24,7 @@ pub(super) struct Builder<'s> {
     column_grids: Vec<Grid>,
     publics: Vec<PublicVector>,
     public_grids: Vec<Grid>,
+    views: Vec<Viewed>,
     pub(super) quantities: Vec<Quantity>,
     functions: Vec<Arc<[i64]>>,
     pub(super) lookups: Vec<Lookup>,
@@ -50,6 +52,7 @@ impl<'s> Builder<'s> {
             column_grids: Vec::new(),
             publics: Vec::new(),
             public_grids: Vec::new(),
+            views: Vec::new(),
             quantities: Vec::new(),
             functions: Vec::new(),
             lookups: Vec::new(),
@@ -102,6 +105,7 @@ impl<'s> Builder<'s> {
             column_grids: self.column_grids,
             publics: self.publics,
             public_grids: self.public_grids,
+            views: self.views,
             quantities: self.quantities,
             tables,
             lookups: self.lookups,
@@ -162,32 +166,33 @@ impl<'s> Builder<'s> {
         self.exprs[id.0 as usize].as_ref().expect("systems define tensors before they read them")
     }
 
-    /// The view as an expression over `lens`: directly, or through a copy that is wired to the tensor.
+    /// The view as an expression over `lens`: directly, or as a view of the tensor's. A public view is a vector of its own where
+    /// that is no larger than the tensor.
     pub(super) fn operand(&mut self, view: &View, lens: &[usize]) -> Expr {
         let grid = self.grid(view.tensor);
         if let Some(slots) = slots(view, &grid, lens) {
             return self.tensor(view.tensor).compose(&slots);
         }
         let segment = self.system.tensor(view.tensor).segment;
-        if matches!(segment, Segment::Constant | Segment::Public) {
+        let public = matches!(segment, Segment::Constant | Segment::Public);
+        if public && view.len() <= grid.len() {
             return self.public(lens, PublicVector::View(view.clone()));
         }
-        let copy = self.witness(lens, Fill::View(view.clone()));
-        let original = self.tensor(view.tensor).clone();
-        self.wire(lens, copy.clone(), grid.lens, original, view.clone());
-        copy
+        self.viewed(view, lens)
     }
 
-    /// `copy = view(original)`.
-    pub(super) fn wire(
-        &mut self,
-        lens: &[usize],
-        copy: Expr,
-        original_lens: Vec<usize>,
-        original: Expr,
-        view: View,
-    ) {
-        self.checks.push(Check::Wiring { lens: lens.to_vec(), copy, original_lens, original, view });
+    /// A view of a tensor's expression over `lens`.
+    pub(super) fn viewed(&mut self, view: &View, lens: &[usize]) -> Expr {
+        let (grid, original_grid) = (Grid { lens: lens.to_vec() }, self.grid(view.tensor));
+        let original = self.tensor(view.tensor).clone();
+        let (axes, parts) = factor(view, &original_grid, lens);
+        let deeper = original.terms.iter().map(|term| match term.source {
+            Source::Viewed(i) => self.views[i].depth,
+            Source::Column(_) | Source::Public(_) => 0,
+        });
+        let depth = 1 + deeper.max().unwrap_or(0);
+        self.views.push(Viewed { grid, original_grid, original, view: view.clone(), axes, parts, depth });
+        Expr::source(Source::Viewed(self.views.len() - 1), lens.len())
     }
 
     /// Defines the result of a relation, where nothing else does: public, committed in the statement, the form that a

@@ -5,6 +5,7 @@ mod build;
 mod ranges;
 mod relations;
 mod slots;
+mod views;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use tacit_relations::{RelationSystem, Segment, TensorId, View};
 use crate::expr::Expr;
 use crate::grid::Grid;
 use crate::layout::Layout;
+use crate::viewed::Viewed;
 
 /// Everything that follows from the relation system.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) publics: Vec<PublicVector>,
     /// Grids of the public vectors.
     pub(crate) public_grids: Vec<Grid>,
+    /// Views that are no expressions by themselves.
+    pub(crate) views: Vec<Viewed>,
     /// What the prover computes before it fills columns of digits.
     pub(crate) quantities: Vec<Quantity>,
     /// Lookup tables; the first, where there is any, is the range table.
@@ -55,8 +59,6 @@ pub(crate) struct Column {
 pub(crate) enum Fill {
     /// A tensor as it is.
     Tensor(TensorId),
-    /// A tensor through a view.
-    View(View),
     /// Bits of a quantity, from `shift` on, `bits` of them or all that are left.
     Digit { quantity: usize, shift: u32, bits: Option<u32> },
     /// How often each row of a table is looked up.
@@ -127,8 +129,6 @@ pub(crate) enum Check {
     Elementwise { lens: Vec<usize>, left: Expr, right: Expr, result: Expr },
     /// `result[b, m, n] = Σ_k left[b, m, k] · right[b, k, n]`.
     Contraction(Box<Contraction>),
-    /// `copy = view(original)`: any view at all.
-    Wiring { lens: Vec<usize>, copy: Expr, original_lens: Vec<usize>, original: Expr, view: View },
 }
 
 /// A sum over `k` of products.
@@ -137,10 +137,10 @@ pub(crate) struct Contraction {
     pub(crate) batch: Vec<usize>,
     pub(crate) rows: Vec<usize>,
     pub(crate) columns: Vec<usize>,
-    pub(crate) k: usize,
-    /// Over `batch ++ rows ++ [k]`.
+    pub(crate) k: Vec<usize>,
+    /// Over `batch ++ rows ++ k`.
     pub(crate) left: Expr,
-    /// Over `batch ++ [k] ++ columns`.
+    /// Over `batch ++ k ++ columns`.
     pub(crate) right: Expr,
     /// Over `batch ++ rows ++ columns`.
     pub(crate) result: Expr,
@@ -189,16 +189,13 @@ impl Plan {
     }
 
     /// About how many bytes verifying takes at its peak besides the proof: the largest of what the verifier evaluates itself, a
-    /// public vector or a copy with its original, and the public vectors' values.
+    /// public vector or a view with what it looks at, and the public vectors' values.
     pub(crate) fn verifier_memory(&self) -> u64 {
         let element = std::mem::size_of::<crate::group::F>() as u64;
         let len = |lens: &[usize]| lens.iter().map(|&n| n as u64).product::<u64>();
         let publics = self.public_grids.iter().map(|g| len(&g.lens));
-        let wired = self.checks.iter().filter_map(|check| match check {
-            Check::Wiring { lens, original_lens, .. } => Some(len(lens) + len(original_lens)),
-            _ => None,
-        });
-        8 * publics.clone().sum::<u64>() + element * publics.chain(wired).max().unwrap_or(0)
+        let parts = self.views.iter().flat_map(|view| &view.parts).map(|part| 2 * part.map.len() as u64);
+        8 * publics.clone().sum::<u64>() + element * publics.chain(parts).max().unwrap_or(0)
     }
 
     /// Rough cost: looked-up values, committed values, messages.

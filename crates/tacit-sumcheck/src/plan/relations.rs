@@ -249,7 +249,7 @@ impl Builder<'_> {
     }
 
     /// The result of a relation over axes that fall into groups of these sizes, the last into one axis where
-    /// `single` says so; a column wired to it where its own axes do not.
+    /// `single` says so; a view of it where its own axes do not.
     fn grouped_result(&mut self, y: TensorId, sizes: &[usize], single: bool) -> (Vec<Vec<usize>>, Expr) {
         let own = self.lens(y);
         let mut rest = own.iter().copied();
@@ -277,19 +277,19 @@ impl Builder<'_> {
             self.result(y);
             return (groups, self.public(&lens, PublicVector::View(view)));
         }
-        let column = self.witness(&lens, Fill::Tensor(y));
-        let result = self.result(y);
-        self.wire(&own, result, lens, column.clone(), view);
-        (groups, column)
+        self.result(y);
+        (groups, self.viewed(&view, &lens))
     }
 
     fn contraction(&mut self, (a, c): (&View, &View), grouping: Grouping, bias: Option<&View>, y: TensorId) {
         let sizes = grouping.sizes(a, c).expect("a system's operands agree");
-        let Sizes { batches: b, rows: m, depth: k, columns: n } = sizes;
+        let Sizes { batches: b, rows: m, columns: n, .. } = sizes;
+        let groups = grouping.groups(a, c).expect("a system's operands agree");
+        let k = groups.depth.iter().map(|axis| axis.len).collect::<Vec<_>>();
         let (groups, result) = self.grouped_result(y, &[b, m, n], false);
         let [batch, rows, columns] = groups.try_into().expect("three groups were asked for");
-        let left = self.operand(a, &[&batch[..], &rows, &[k]].concat());
-        let right = self.operand(c, &[&batch[..], &[k], &columns].concat());
+        let left = self.operand(a, &[&batch[..], &rows, &k].concat());
+        let right = self.operand(c, &[&batch[..], &k, &columns].concat());
         let lens = [&batch[..], &rows, &columns].concat();
         let result = match bias {
             None => result,
@@ -314,7 +314,7 @@ impl Builder<'_> {
             batch: lead.to_vec(),
             rows: Vec::new(),
             columns: Vec::new(),
-            k,
+            k: vec![k],
             left,
             right,
             result,
@@ -383,7 +383,7 @@ impl Builder<'_> {
             batch: Vec::new(),
             rows: lead.clone(),
             columns: vec![k],
-            k,
+            k: vec![k],
             left: selector,
             right: triangle,
             result: later.clone(),

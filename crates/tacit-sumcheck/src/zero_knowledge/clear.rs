@@ -93,7 +93,7 @@ fn run<P: Party>(
     context: &Context<'_>,
 ) -> Result<(P, Claims<P::Scalar>, bool), Malformed> {
     let mut clear = Clear { party, in_clear, refuted: false };
-    let claims = protocol::run(&mut clear, context)?;
+    let (claims, _) = protocol::run(&mut clear, context, None)?;
     Ok((clear.party, claims, !clear.refuted))
 }
 

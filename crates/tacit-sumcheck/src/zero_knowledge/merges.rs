@@ -105,8 +105,7 @@ fn simulated(seed: u64, oracle: &Oracle, verdict: &RelationSystem) -> Seen {
             sigma(0),
             100 * seed + index as u64,
             |mut simulator, context| {
-                let mut claims = protocol::run(&mut simulator, context)?;
-                claims.totals(&mut simulator, context, &totals)?;
+                let (claims, _) = protocol::run(&mut simulator, context, Some(&totals))?;
                 Ok((simulator, claims))
             },
         );
@@ -132,8 +131,7 @@ fn simulated(seed: u64, oracle: &Oracle, verdict: &RelationSystem) -> Seen {
     let tensor = merging.sums().unwrap();
     let proof =
         setting.simulate_with(transcript.clone(), sigma(0), 10_000 + seed, |mut simulator, context| {
-            let mut claims = protocol::run(&mut simulator, context)?;
-            claims.totals(&mut simulator, context, &tensor)?;
+            let (claims, _) = protocol::run(&mut simulator, context, Some(&tensor))?;
             Ok((simulator, claims))
         });
     let (_, evaluations) =

@@ -92,6 +92,7 @@ impl Setting {
             column_grids: &self.plan.column_grids,
             publics: &publics,
             public_grids: &self.plan.public_grids,
+            views: &self.plan.views,
         };
         if proving {
             fill(&self.plan, &self.trace, &mut values, Misfit::Refuse).unwrap();

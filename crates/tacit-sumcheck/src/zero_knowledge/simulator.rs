@@ -158,7 +158,7 @@ impl Setting {
 
     fn simulate(&self, transcript: Transcript, e: F, seed: u64) -> Vec<u8> {
         self.simulate_with(transcript, e, seed, |mut simulator, context| {
-            let claims = protocol::run(&mut simulator, context)?;
+            let (claims, _) = protocol::run(&mut simulator, context, None)?;
             Ok((simulator, claims))
         })
     }
