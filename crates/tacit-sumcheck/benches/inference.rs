@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand_core::OsRng;
-use tacit_model::testing::{mlp, record};
+use tacit_model::Model;
+use tacit_model::testing::{mlp, record, vision};
 use tacit_relations::{
     Assignment, Engine as _, Inference, Opening, Openings, Relation, Segment, Silent, Statement, TensorId,
     Trace, Visibility, lower_inference, trace,
@@ -33,9 +34,8 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (result, start.elapsed())
 }
 
-/// A statement about `samples` records through a perceptron of these layer sizes, with its witness.
-fn work(sizes: &[usize], samples: usize) -> Work {
-    let model = mlp(sizes, 8, 16, 1);
+/// A statement about `samples` records through a model, with its witness.
+fn work(model: Model, samples: usize) -> Work {
     let claim = Inference { samples, input: Visibility::Hidden, output: Visibility::Public };
     let system = lower_inference(model.architecture(), claim).expect("the model is well-formed");
     let records = (0..samples as u64).flat_map(|i| record(model.architecture(), i)).collect();
@@ -100,13 +100,13 @@ fn certify(work: &Work) {
     );
 }
 
-fn row(c: &mut Criterion, name: &str, sizes: &[usize], samples: usize) {
+fn row(c: &mut Criterion, name: &str, model: impl FnOnce() -> Model, samples: usize) {
     // Criterion's filter comes too late to spare the set-up of what it leaves out.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     if !wanted.is_empty() && !wanted.iter().any(|w| name.contains(w.as_str())) {
         return;
     }
-    let work = work(sizes, samples);
+    let work = work(model(), samples);
     let system = &work.statement.system;
     let activations: usize = system
         .relations()
@@ -145,11 +145,17 @@ fn row(c: &mut Criterion, name: &str, sizes: &[usize], samples: usize) {
 }
 
 fn inference(c: &mut Criterion) {
-    row(c, "medical 30-32-16-2", &[30, 32, 16, 2], 1);
-    row(c, "digits 64-64-32-10", &[64, 64, 32, 10], 1);
-    row(c, "360 digits", &[64, 64, 32, 10], 360);
-    row(c, "4M weights", &[784, 1024, 2048, 512, 10], 1);
-    row(c, "18M weights", &[3072, 4096, 1152, 512, 10], 1);
+    let mlp = |sizes: &'static [usize]| move || mlp(sizes, 8, 16, 1);
+    row(c, "medical 30-32-16-2", mlp(&[30, 32, 16, 2]), 1);
+    row(c, "digits 64-64-32-10", mlp(&[64, 64, 32, 10]), 1);
+    row(c, "360 digits", mlp(&[64, 64, 32, 10]), 360);
+    row(c, "4M weights", mlp(&[784, 1024, 2048, 512, 10]), 1);
+    row(c, "18M weights", mlp(&[3072, 4096, 1152, 512, 10]), 1);
+    row(c, "LeNet-5, mean pooling", || vision::lenet5(true, 1), 1);
+    row(c, "LeNet-5, max pooling", || vision::lenet5(false, 1), 1);
+    row(c, "100 images, LeNet-5", || vision::lenet5(true, 1), 100);
+    row(c, "CNN of 264k weights", || vision::plain_cnn(1), 1);
+    row(c, "ResNet-20", || vision::resnet20(1), 1);
 }
 
 criterion_group!(benches, inference);

@@ -5,7 +5,7 @@ mod common;
 
 use common::accepts;
 use tacit_relations::testing::by_hand;
-use tacit_relations::testing::random::{Extra, perceptron, system};
+use tacit_relations::testing::random::{Extra, network, perceptron, system};
 
 #[test]
 fn systems_by_hand() {
@@ -20,6 +20,13 @@ fn perceptrons() {
         for samples in [1, 3] {
             accepts(&perceptron(sizes, 8, 16, samples, seed as u64));
         }
+    }
+}
+
+#[test]
+fn networks() {
+    for seed in 0..60 {
+        accepts(&network(1 + seed as usize % 12, 1 + seed as usize % 3, seed));
     }
 }
 

@@ -11,7 +11,7 @@ use halo2curves::ff::PrimeField as _;
 use halo2curves::grumpkin::Fr;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use tacit_relations::testing::random::{Extra, perceptron, system};
+use tacit_relations::testing::random::{Extra, network, perceptron, system};
 use tacit_relations::testing::{Case, by_hand};
 use tacit_relations::{RelationSystem, Segment, Silent, Statement};
 use tacit_sumcheck::{Inventory, Message, SumcheckEngine};
@@ -63,6 +63,7 @@ fn account(name: &str, inventory: &[(Message, usize)], proof: &[u8]) -> BTreeMap
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();
     cases.extend((0..4).map(|seed| perceptron(&[5, 4, 3], 8, 16, 1 + seed as usize, seed)));
+    cases.extend((0..8).map(|seed| network(6, 1, seed)));
     cases.extend((0..20).map(|seed| system(seed, 1 + seed as usize % 2, &Extra::ALL)));
     cases
 }

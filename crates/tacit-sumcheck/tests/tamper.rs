@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use tacit_model::testing::SplitMix;
 use tacit_relations::testing::builder::Builder;
 use tacit_relations::testing::random::perceptron;
-use tacit_relations::testing::{Case, selections, systems};
+use tacit_relations::testing::{Case, images, selections, systems};
 use tacit_relations::{
     Axis, Commitment, Engine as _, Opening, Openings, Refused, Relation, RelationSystem, Segment, Silent,
     Statement, TensorSpec,
@@ -173,6 +173,9 @@ fn cases() -> Vec<Case> {
         selections::table(),
         selections::max(),
         selections::arg_max(),
+        images::convolution(),
+        images::depthwise(),
+        images::max_pool(),
     ]
 }
 

@@ -123,7 +123,14 @@ impl Builder {
 
     /// A [`Relation::Contraction`]; its result, bounded by interval arithmetic.
     pub fn contraction(&mut self, a: View, c: View, bias: Option<View>) -> TensorId {
-        let grouping = Grouping::MATRIX;
+        self.grouped(a, c, Grouping::MATRIX, bias)
+    }
+
+    /// A [`Relation::Contraction`] of several axes each; its result, bounded by interval arithmetic.
+    ///
+    /// # Panics
+    /// When the operands do not agree.
+    pub fn grouped(&mut self, a: View, c: View, grouping: Grouping, bias: Option<View>) -> TensorId {
         let sizes = grouping.sizes(&a, &c).expect("operands agree");
         let depth = sizes.depth as i128;
         let (mut lo, mut hi) = times(self.shown(&a), self.shown(&c));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use tacit_model::testing::SplitMix;
 use tacit_relations::testing::arithmetic::{forged, holds};
-use tacit_relations::testing::random::{Extra, perceptron, system};
+use tacit_relations::testing::random::{Extra, network, perceptron, system};
 use tacit_relations::testing::{Case, by_hand};
 use tacit_relations::{Segment, TensorId, Trace};
 
@@ -17,6 +17,7 @@ use crate::witness::Misfit;
 /// Every small system: by hand, random, lowered from models.
 fn cases() -> Vec<Case> {
     let mut cases = by_hand();
+    cases.extend((0..6).map(|seed| network(6, 1, seed)));
     cases.extend((100..116).map(|seed| system(seed, 1, &Extra::ALL)));
     cases
         .extend([&[3, 2][..], &[2, 3, 2]].into_iter().zip(0..).map(|(s, seed)| perceptron(s, 8, 8, 1, seed)));

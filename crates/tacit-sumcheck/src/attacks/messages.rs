@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use halo2curves::ff::Field as _;
 use rayon::prelude::*;
 use tacit_relations::testing::random::perceptron;
-use tacit_relations::testing::{Case, corners, selections, systems};
+use tacit_relations::testing::{Case, corners, images, selections, systems};
 
 use super::opening::Tricks;
 use super::{Liar, Stage, off, transcript};
@@ -41,6 +41,8 @@ fn cases() -> Vec<Case> {
         selections::table(),
         selections::max(),
         selections::arg_max_ties(),
+        images::convolution(),
+        images::stacked(),
         corners::odd_sizes(),
         corners::long_sums(),
         perceptron(&[3, 2], 8, 8, 1, 0),

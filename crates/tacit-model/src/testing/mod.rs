@@ -5,6 +5,8 @@ use crate::file::Model;
 use crate::operator::{Normalise, Op, Operand};
 use crate::schema::{Class, Feature, Schema};
 
+pub mod vision;
+
 /// A tiny deterministic generator (SplitMix64), for tests only.
 #[derive(Debug, Clone)]
 pub struct SplitMix(pub u64);
