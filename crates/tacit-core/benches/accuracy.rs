@@ -1,5 +1,6 @@
 //! Accuracy claims about public test sets: proof, verification, proof bytes, peak memory, cost per record.
-//! `cargo bench -p tacit-core --bench accuracy [-- NAME]`; `rows-100k` takes half a minute and more and runs only where named.
+//! `cargo bench -p tacit-core --bench accuracy [-- NAME]`; `rows-100k` and `images-1k` take half a minute
+//! and more and run only where named.
 //! With `TACIT_MEMORY_MIB` a proof may take so much memory before it is cut into chunks.
 
 #![expect(missing_docs, reason = "criterion_group! makes an undocumented public function")]
@@ -14,7 +15,7 @@ use tacit_core::{
     Chunks, CommitRequest, Committed, DataFolder, Expectations, ProvedTestSet, Required, Silent, Supplied,
     TestData, TestSetProof, commit, prepare_accuracy, verify,
 };
-use tacit_model::testing::{mlp, record};
+use tacit_model::testing::{mlp, record, vision};
 use tacit_model::{Dataset, Labels, Model};
 use zeroize::Zeroizing;
 
@@ -29,8 +30,7 @@ struct Work {
 }
 
 /// `samples` records labelled by the model itself, all but each tenth.
-fn work(sizes: &[usize], samples: usize, claims: &[&str]) -> Work {
-    let model = mlp(sizes, 8, 16, 1);
+fn work(model: Model, samples: usize, claims: &[&str]) -> Work {
     let schema = &model.architecture().schema;
     let records: Vec<Vec<i64>> = (0..samples as u64).map(|i| record(model.architecture(), i)).collect();
     let label = |(i, record): (usize, &Vec<i64>)| {
@@ -127,10 +127,14 @@ fn row(c: &mut Criterion, name: &str, sizes: &[usize], samples: usize, claims: &
     if !is_wanted(name, false) {
         return;
     }
-    let work = work(sizes, samples, claims);
+    let work = work(perceptron(sizes), samples, claims);
     let proved = once(name, &work);
     c.bench_function(&format!("{name} prove, checks included"), |b| b.iter(|| black_box(prove(&work))));
     c.bench_function(&format!("{name} verify"), |b| b.iter(|| check(&work, &proved)));
+}
+
+fn perceptron(sizes: &[usize]) -> Model {
+    mlp(sizes, 8, 16, 1)
 }
 
 fn accuracy(c: &mut Criterion) {
@@ -139,7 +143,14 @@ fn accuracy(c: &mut Criterion) {
     row(c, "medical-171", &[30, 32, 16, 2], 171, &medical);
     for (name, samples) in [("rows-1k", 1_000), ("rows-10k", 10_000), ("rows-100k", 100_000)] {
         if is_wanted(name, samples == 100_000) {
-            once(name, &work(&[30, 64, 32, 2], samples, &["accuracy >= 0.9"]));
+            once(name, &work(perceptron(&[30, 64, 32, 2]), samples, &["accuracy >= 0.9"]));
+        }
+    }
+    for (name, mean_pooling) in
+        [("images-1k LeNet-5, mean pooling", true), ("images-1k LeNet-5, max pooling", false)]
+    {
+        if is_wanted(name, true) {
+            once(name, &work(vision::lenet5(mean_pooling, 1), 1_000, &["accuracy >= 0.9"]));
         }
     }
 }
