@@ -8,7 +8,7 @@
 //!
 //! The fractions are added in a binary tree whose layers are reduced to one another by sum-check (Papini and Haböck,
 //! "Improving logarithmic derivative lookup arguments using GKR" (2023)), here with every message committed. One tree
-//! holds the values of all relations and the rows of all tables; a row is `key + β·value + β²·table`. Only the numerator of
+//! holds the values of all relations and the rows of all tables; a row is `key + β·value + β²·second value + β³·table`. Only the numerator of
 //! the root is shown to be zero: as a polynomial in `α` it is zero exactly when the multisets agree.
 //!
 //! Leaves lie in blocks of a power of two, largest first. A leaf that is padding has numerator 0 and denominator 1, by a
@@ -22,7 +22,7 @@ use crate::expr::Source;
 use crate::grid::{Grid, bits_of};
 use crate::group::{F, f_from_i64, f_from_i128};
 use crate::party::{Linear, Malformed, Message, Party};
-use crate::plan::{Fill, LookupTable, Plan};
+use crate::plan::{Fill, LookupTable, MAX_VALUES, Plan};
 use crate::poly::{SplitEq, at, eq_at, eq_table};
 use crate::sumcheck::{WeightedRounds, weighted};
 
@@ -49,7 +49,12 @@ struct Compression {
 impl Compression {
     /// Weight of the table's number.
     fn tag(&self, table: usize) -> F {
-        self.beta.square() * F::from(table as u64)
+        self.beta.pow_vartime([MAX_VALUES as u64 + 1]) * F::from(table as u64)
+    }
+
+    /// Weights of the values.
+    fn weights(&self) -> [F; MAX_VALUES] {
+        [self.beta, self.beta.square()]
     }
 }
 
@@ -138,9 +143,9 @@ pub(crate) fn run<P: Party>(
                 q.add(&P::Scalar::known(real * constant), &F::ONE);
                 let key = claims.expr(party, context, &lookup.key, &lookup.lens, &axes)?;
                 q.add(&key, &-selected);
-                if let Some(value) = &lookup.value {
+                for (value, weight) in lookup.values.iter().zip(compression.weights()) {
                     let value = claims.expr(party, context, value, &lookup.lens, &axes)?;
-                    q.add(&value, &-(selected * compression.beta));
+                    q.add(&value, &-(selected * weight));
                 }
             }
             BlockKind::Table(t) => {
@@ -169,7 +174,7 @@ fn multiplicities(plan: &Plan, table: usize) -> Result<usize, Malformed> {
         .ok_or(Malformed("a table has no multiplicities"))
 }
 
-/// The extension of `key + β·value + β²·table` over the rows of a table.
+/// The extension of a table's rows.
 fn evaluate_table(table: &LookupTable, index: usize, z: &[F], compression: &Compression) -> F {
     match table {
         LookupTable::Range { .. } => {
@@ -182,8 +187,9 @@ fn evaluate_table(table: &LookupTable, index: usize, z: &[F], compression: &Comp
 }
 
 fn row(table: &LookupTable, index: usize, j: usize, compression: &Compression) -> F {
-    let value = compression.beta * f_from_i64(table.value(j));
-    F::from(table.key(j) as u64) + value + compression.tag(index)
+    let values: F =
+        table.values(j).zip(compression.weights()).map(|(v, weight)| weight * f_from_i64(v)).sum();
+    F::from(table.key(j) as u64) + values + compression.tag(index)
 }
 
 /// One layer of the tree: numerators and denominators less one; beyond the end both are zero.
@@ -206,14 +212,15 @@ fn leaves(context: &Context<'_>, compression: &Compression, blocks: &[Block]) ->
                 let lookup = &plan.lookups[i];
                 let grid = Grid { lens: lookup.lens.clone() };
                 let keys = lookup.key.integers(&lookup.lens, &context.values);
-                let values = lookup.value.as_ref().map(|v| v.integers(&lookup.lens, &context.values));
+                let values: Vec<(F, Vec<i128>)> = compression
+                    .weights()
+                    .into_iter()
+                    .zip(lookup.values.iter().map(|v| v.integers(&lookup.lens, &context.values)))
+                    .collect();
                 let constant = compression.alpha - F::ONE - compression.tag(lookup.table);
                 let denominator = |j: usize| {
                     let key = constant - f_from_i128(keys[j]);
-                    match &values {
-                        None => key,
-                        Some(values) => key - compression.beta * f_from_i128(values[j]),
-                    }
+                    values.iter().fold(key, |row, (weight, values)| row - *weight * f_from_i128(values[j]))
                 };
                 // Rows of the innermost axis are contiguous among the leaves.
                 let inner = lookup.lens.last().copied().unwrap_or(1);

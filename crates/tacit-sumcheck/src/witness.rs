@@ -65,10 +65,10 @@ pub(crate) fn multiplicities(
     let mut counts = vec![0i64; 1 << spec.vars()];
     for lookup in plan.lookups.iter().filter(|l| l.table == table) {
         let keys = lookup.key.integers(&lookup.lens, values);
-        let beside = lookup.value.as_ref().map(|v| v.integers(&lookup.lens, values));
+        let beside: Vec<Vec<i128>> = lookup.values.iter().map(|v| v.integers(&lookup.lens, values)).collect();
         for (i, key) in keys.iter().enumerate() {
             let row = usize::try_from(*key).ok().filter(|&j| j < counts.len() && spec.key(j) == j);
-            let row = row.filter(|&j| beside.as_ref().is_none_or(|v| v[i] == spec.value(j).into()));
+            let row = row.filter(|&j| beside.iter().map(|v| v[i]).eq(spec.values(j).map(i128::from)));
             match row {
                 Some(row) => counts[row] += 1,
                 None if misfit == Misfit::Refuse => return Err(unsatisfied()),
@@ -95,6 +95,10 @@ impl Quantity {
                         Part::Above => (rounded - hi).max(0),
                         Part::Below => (lo - rounded).max(0),
                         Part::Remainder => x - (rounded << shift),
+                        Part::Low { bits } => (rounded - lo) & ((1 << bits) - 1),
+                        Part::Block { bits, first } => ((rounded - lo) >> bits) - i128::from(*first),
+                        Part::Within { bits } => i128::from((rounded - lo) >> bits == 0),
+                        Part::Beyond { bits } => i128::from((rounded - lo) >> bits > 0),
                     }
                 };
                 read(x).iter().map(of).collect()

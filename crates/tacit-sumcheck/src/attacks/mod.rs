@@ -204,7 +204,7 @@ impl Stage {
                 })
                 .is_some_and(|sum| sum < 1 << 126)
         };
-        let looked_up = self.plan.lookups.iter().all(|l| small(&l.key) && l.value.iter().all(small));
+        let looked_up = self.plan.lookups.iter().all(|l| small(&l.key) && l.values.iter().all(small));
         looked_up
             && self.plan.checks.iter().all(|check| match check {
                 Check::Linear { expr, .. } => small(expr),
@@ -245,16 +245,17 @@ impl Stage {
         let tables = (0..self.plan.tables.len()).all(|t| {
             let spec = &self.plan.tables[t];
             let column = self.columns_of(|f| matches!(f, Fill::Multiplicities { table } if *table == t))[0];
-            let mut owed: BTreeMap<(i128, i128), i128> = BTreeMap::new();
+            let mut owed: BTreeMap<(i128, Vec<i128>), i128> = BTreeMap::new();
             for lookup in self.plan.lookups.iter().filter(|l| l.table == t) {
                 let keys = of(&lookup.key, &lookup.lens);
-                let beside = lookup.value.as_ref().map(|v| of(v, &lookup.lens));
+                let beside: Vec<Vec<i128>> = lookup.values.iter().map(|v| of(v, &lookup.lens)).collect();
                 for (i, key) in keys.into_iter().enumerate() {
-                    *owed.entry((key, beside.as_ref().map_or(0, |v| v[i]))).or_default() += 1;
+                    *owed.entry((key, beside.iter().map(|v| v[i]).collect())).or_default() += 1;
                 }
             }
             for (j, count) in columns[column].iter().enumerate() {
-                *owed.entry((spec.key(j) as i128, spec.value(j).into())).or_default() -= i128::from(*count);
+                let row = (spec.key(j) as i128, spec.values(j).map(i128::from).collect());
+                *owed.entry(row).or_default() -= i128::from(*count);
             }
             owed.values().all(|left| *left == 0)
         });

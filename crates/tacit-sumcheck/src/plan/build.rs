@@ -1,7 +1,6 @@
 //! What every relation's planning needs: columns, public vectors, expressions for tensors and views.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use tacit_relations::{Relation, RelationSystem, Segment, TensorId, View};
 
@@ -26,7 +25,7 @@ pub(super) struct Builder<'s> {
     public_grids: Vec<Grid>,
     views: Vec<Viewed>,
     pub(super) quantities: Vec<Quantity>,
-    functions: Vec<Arc<[i64]>>,
+    tables: Vec<LookupTable>,
     pub(super) lookups: Vec<Lookup>,
     pub(super) checks: Vec<Check>,
     pub(super) public_ranges: Vec<PublicRange>,
@@ -54,7 +53,7 @@ impl<'s> Builder<'s> {
             public_grids: Vec::new(),
             views: Vec::new(),
             quantities: Vec::new(),
-            functions: Vec::new(),
+            tables: Vec::new(),
             lookups: Vec::new(),
             checks: Vec::new(),
             public_ranges: Vec::new(),
@@ -87,11 +86,7 @@ impl<'s> Builder<'s> {
 
     /// The finished plan.
     pub(super) fn finish(mut self) -> Plan {
-        let mut tables = Vec::new();
-        if !self.lookups.is_empty() {
-            tables.push(LookupTable::Range { bits: self.bits });
-            tables.extend(self.functions.iter().cloned().map(|values| LookupTable::Function { values }));
-        }
+        let tables = std::mem::take(&mut self.tables);
         for (table, spec) in tables.iter().enumerate() {
             let grid = Grid { lens: vec![1 << spec.vars()] };
             let layout = Layout::new(&grid, natural_width(grid.len()).max(self.width));
@@ -146,13 +141,12 @@ impl<'s> Builder<'s> {
         self.public(&grid.lens, PublicVector::View(View::whole(id, shape)))
     }
 
-    /// Index of the table of a function.
-    pub(super) fn function(&mut self, values: &Arc<[i64]>) -> usize {
-        let known = self.functions.iter().position(|f| f == values);
-        known.unwrap_or_else(|| {
-            self.functions.push(Arc::clone(values));
-            self.functions.len() - 1
-        }) + 1
+    /// Index of a table: of one known already, or of a new one.
+    pub(super) fn table(&mut self, table: LookupTable) -> usize {
+        self.tables.iter().position(|known| *known == table).unwrap_or_else(|| {
+            self.tables.push(table);
+            self.tables.len() - 1
+        })
     }
 
     /// A quantity's index.

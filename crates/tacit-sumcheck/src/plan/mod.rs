@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) views: Vec<Viewed>,
     /// What the prover computes before it fills columns of digits.
     pub(crate) quantities: Vec<Quantity>,
-    /// Lookup tables; the first, where there is any, is the range table.
+    /// Lookup tables.
     pub(crate) tables: Vec<LookupTable>,
     /// Expressions that are looked up, largest grid first.
     pub(crate) lookups: Vec<Lookup>,
@@ -80,9 +80,17 @@ pub(crate) enum Quantity {
     Later { selector: TensorId, along: usize },
 }
 
-/// Which part of a requantisation.
+/// Which part of a requantisation, of the rounded value `v`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
+    /// `(v − lo) mod 2^bits`.
+    Low { bits: u8 },
+    /// `⌊(v − lo) / 2^bits⌋ − first`: which block of results the value is in.
+    Block { bits: u8, first: i64 },
+    /// Whether it is in the block of the results.
+    Within { bits: u8 },
+    /// Whether it is in a block above.
+    Beyond { bits: u8 },
     /// `y − lo`.
     Result,
     /// By how much the rounded value exceeds `hi`.
@@ -102,22 +110,25 @@ pub(crate) enum PublicVector {
     Values(Arc<[i64]>),
 }
 
-/// Rows `(key, value)` that may be looked up.
-#[derive(Debug, Clone)]
+/// Rows `(key, values)` that may be looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LookupTable {
     /// `0 … 2^bits − 1`, no value.
     Range { bits: usize },
-    /// `(j, values[j])`.
-    Function { values: Arc<[i64]> },
+    /// `(j, values[0][j], values[1][j], …)`, at most [`MAX_VALUES`] values.
+    Function { values: Vec<Arc<[i64]>> },
 }
 
-/// Every element of `key` (with `value`) is a row of a table.
+/// Most values beside a key.
+pub(crate) const MAX_VALUES: usize = 2;
+
+/// Every element of `key` (with `values`) is a row of a table.
 #[derive(Debug, Clone)]
 pub(crate) struct Lookup {
     pub(crate) table: usize,
     pub(crate) lens: Vec<usize>,
     pub(crate) key: Expr,
-    pub(crate) value: Option<Expr>,
+    pub(crate) values: Vec<Expr>,
 }
 
 /// An equation.
@@ -225,23 +236,24 @@ impl LookupTable {
     pub(crate) fn vars(&self) -> usize {
         match self {
             Self::Range { bits } => *bits,
-            Self::Function { values } => crate::grid::bits_of(values.len()),
+            Self::Function { values } => crate::grid::bits_of(values[0].len()),
         }
     }
 
-    /// The value beside key `j`; rows beyond the last repeat the last one.
-    pub(crate) fn value(&self, j: usize) -> i64 {
-        match self {
-            Self::Range { .. } => 0,
-            Self::Function { values } => values[j.min(values.len() - 1)],
-        }
+    /// The values beside key `j`; rows beyond the last repeat the last one.
+    pub(crate) fn values(&self, j: usize) -> impl Iterator<Item = i64> + '_ {
+        let all = match self {
+            Self::Range { .. } => &[][..],
+            Self::Function { values } => values,
+        };
+        all.iter().map(move |values| values[j.min(values.len() - 1)])
     }
 
     /// The key of row `j`.
     pub(crate) fn key(&self, j: usize) -> usize {
         match self {
             Self::Range { .. } => j,
-            Self::Function { values } => j.min(values.len() - 1),
+            Self::Function { values } => j.min(values[0].len() - 1),
         }
     }
 }

@@ -1,15 +1,18 @@
 //! Ranges as lookups of digits.
 //!
 //! A value in `[0, n)` is a form of digits of `bits` bits, each looked up in the range table. Where `n` is a power of two the
-//! highest digit is looked up a second time, shifted to the table's upper end; otherwise `n − 1 − value` is decomposed
-//! too. No sum of digits comes near the field's order, so a decomposition is one over the integers.
+//! highest digit has a table of its own size or, where there are fewer values than such a table would have rows, is looked up a
+//! second time, shifted to the range table's upper end; otherwise `n − 1 − value` is decomposed too. No sum of digits comes near the field's order, so a decomposition is one over the integers.
 
 use tacit_relations::{Relation, RelationSystem, Segment, TensorId};
 
 use super::build::Builder;
-use super::{Check, Fill, Lookup, PublicVector, Quantity};
+use super::{Check, Fill, Lookup, LookupTable, PublicVector, Quantity};
 use crate::expr::Expr;
 use crate::grid::Grid;
+
+/// What the messages of one more table weigh, in lookups.
+const MESSAGES: usize = 64;
 
 /// The interval of every tensor that follows from what is enforced, not from what is declared: what a `Range` shows of a
 /// whole witness tensor holds for every relation after it. No result of a system comes near 2^127; where an interval would, because
@@ -97,9 +100,17 @@ pub(super) fn bits_below(n: u128) -> usize {
 }
 
 impl Builder<'_> {
-    /// Looks `key` up in the range table.
-    fn lookup(&mut self, lens: &[usize], key: Expr) {
-        self.lookups.push(Lookup { table: 0, lens: lens.to_vec(), key, value: None });
+    /// Looks `key` up in the table of `bits` bits.
+    fn lookup(&mut self, lens: &[usize], key: Expr, bits: usize) {
+        let table = self.table(LookupTable::Range { bits });
+        self.lookups.push(Lookup { table, lens: lens.to_vec(), key, values: Vec::new() });
+    }
+
+    /// Bits of the table in which the highest digit of a value of `bits` bits is looked up: its own where that pays.
+    fn top_bits(&self, lens: &[usize], bits: usize) -> usize {
+        let top = bits - (bits.div_ceil(self.bits).max(1) - 1) * self.bits;
+        let own = top > 0 && lens.iter().product::<usize>() >= MESSAGES + (1 << top);
+        if own { top } else { self.bits }
     }
 
     /// Digits above the lowest of `quantity`, which has at most `bits` bits: their sum with weights, and the highest one.
@@ -117,7 +128,8 @@ impl Builder<'_> {
             let shift = (i * self.bits) as u32;
             let digit_bits = (i + 1 < count).then_some(self.bits as u32);
             let digit = self.witness(lens, Fill::Digit { quantity, shift, bits: digit_bits });
-            self.lookup(lens, digit.clone());
+            let table = if i + 1 < count { self.bits } else { self.top_bits(lens, bits) };
+            self.lookup(lens, digit.clone(), table);
             sum = sum.checked_add(&digit, 1 << shift).expect("digits stay below 2^120");
             top = Some(digit);
         }
@@ -127,13 +139,13 @@ impl Builder<'_> {
     /// Shows `expr ≥ 0` where it is below `2^bits` (an upper bound by whole digits comes with it); returns the highest digit.
     pub(super) fn show_nonnegative(&mut self, lens: &[usize], expr: &Expr, bits: usize) -> Expr {
         if bits <= self.bits {
-            self.lookup(lens, expr.clone());
+            self.lookup(lens, expr.clone(), self.top_bits(lens, bits));
             return expr.clone();
         }
         let quantity = self.quantity(Quantity::Expr { expr: expr.clone(), lens: lens.to_vec() });
         let (high, top) = self.high_digits(lens, quantity, 1, bits);
         let low = expr.clone().checked_add(&high, -1).expect("expressions in ranges have small coefficients");
-        self.lookup(lens, low);
+        self.lookup(lens, low, self.bits);
         top.expect("more than one digit")
     }
 
@@ -154,9 +166,9 @@ impl Builder<'_> {
         let bits = bits_below(n);
         if n == 1 << bits {
             let spare = bits.div_ceil(self.bits).max(1) * self.bits - bits;
-            if spare > 0 {
+            if spare > 0 && self.top_bits(lens, bits) == self.bits {
                 let shifted = Expr::default().checked_add(top, 1 << spare);
-                self.lookup(lens, shifted.expect("digits are small"));
+                self.lookup(lens, shifted.expect("digits are small"), self.bits);
             }
         } else {
             let rest = Expr::constant((n - 1) as i128).checked_add(value, -1);

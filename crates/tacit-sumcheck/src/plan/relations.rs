@@ -1,17 +1,37 @@
 //! From relations to columns, lookups and equations. Which constraint pins which value is said at each.
 
+use std::sync::Arc;
+
 use tacit_relations::{Grouping, Relation, Segment, Sizes, TensorId, View};
 
 use super::build::Builder;
 use super::ranges::{bits_below, shown};
 use super::slots::slots;
-use super::{Check, Contraction, Fill, Lookup, Part, Plan, PublicRange, PublicVector, Quantity};
+use super::{Check, Contraction, Fill, Lookup, LookupTable, Part, Plan, PublicRange, PublicVector, Quantity};
 use crate::expr::{Expr, Slot};
 
 /// Coefficients beyond this are not multiplied further: the expression gets a column of its own.
 const SMALL: i128 = 1 << 62;
 /// Integers of a trace have at most this many bits.
 const TRACE_BITS: usize = 64;
+/// Most blocks of results that a requantisation tells apart by a table.
+const MOST_BLOCKS: i128 = 1 << 12;
+
+/// A requantisation.
+struct Rule {
+    x: View,
+    shift: u8,
+    lo: i64,
+    hi: i64,
+    y: TensorId,
+}
+
+/// The blocks of `2^bits` values that rounded values fall in; that of the results is number 0.
+struct Blocks {
+    bits: u8,
+    first: i64,
+    last: i64,
+}
 
 impl Builder<'_> {
     /// The plan of every relation.
@@ -82,9 +102,10 @@ impl Builder<'_> {
                 let key = self.small(&lens, x).checked_add(&Expr::constant((*first).into()), -1);
                 let key = key.expect("small expressions");
                 let result = self.result(*y);
-                let value = Some(self.small(&lens, result));
-                let table = self.function(values);
-                self.lookups.push(Lookup { table, lens, key, value });
+                let values = vec![Arc::clone(values)];
+                let table = self.table(LookupTable::Function { values });
+                let values = vec![self.small(&lens, result)];
+                self.lookups.push(Lookup { table, lens, key, values });
             }
             Relation::Max { x, y } => self.max(x, *y),
             Relation::ArgMax { x, y } => self.argmax(x, *y),
@@ -121,17 +142,97 @@ impl Builder<'_> {
         column
     }
 
+    /// A requantisation: defines `y` and returns the form that `x` must equal.
+    pub(super) fn requant(&mut self, index: usize) -> Expr {
+        let Relation::Requant { x, shift, lo, hi, y } = &self.system.relations()[index] else {
+            unreachable!("callers pass requantisations")
+        };
+        self.planned[index] = true;
+        let rule = Rule { x: x.clone(), shift: *shift, lo: *lo, hi: *hi, y: *y };
+        match self.blocks(&rule) {
+            Some(blocks) => self.requant_by_blocks(&rule, blocks),
+            None => self.requant_by_distances(&rule),
+        }
+    }
+
+    /// The rounded values that `x` can have.
+    fn rounded(&self, rule: &Rule) -> (i128, i128) {
+        let (xlo, xhi) = shown(&rule.x, self.intervals[rule.x.tensor.0 as usize]);
+        let half = 1i128 << rule.shift >> 1;
+        ((xlo + half) >> rule.shift, (xhi + half) >> rule.shift)
+    }
+
+    /// Where the results are a power of two and `x` reaches beyond them into not too many blocks of as many: how many bits, and
+    /// the first and the last block.
+    fn blocks(&self, rule: &Rule) -> Option<Blocks> {
+        let (lo, n) = (i128::from(rule.lo), (i128::from(rule.hi) - i128::from(rule.lo) + 1) as u128);
+        let bits = bits_below(n);
+        let (vlo, vhi) = self.rounded(rule);
+        let (first, last) = ((vlo - lo) >> bits, (vhi - lo) >> bits);
+        let (first, last) = (first.min(0), last.max(0));
+        let fits = n == 1 << bits && bits > 0 && (first, last) != (0, 0) && last - first < MOST_BLOCKS;
+        fits.then_some(Blocks { bits: bits as u8, first: first as i64, last: last as i64 })
+    }
+
+    /// `x + 2^(shift-1) = 2^shift (lo + low + 2^bits · block) + remainder` with `0 ≤ remainder < 2^shift`, `0 ≤ low < 2^bits` and
+    /// `block` between the first and the last: exactly one of each for every `x`. A row of the blocks' table fixes whether the block
+    /// is that of the results (`within`) or one above (`beyond`), so `y = lo + within · low + beyond · (2^bits − 1)` is the
+    /// clamped value and nothing else.
+    fn requant_by_blocks(&mut self, rule: &Rule, blocks: Blocks) -> Expr {
+        let Rule { x, shift, lo, hi, y } = rule;
+        let Blocks { bits, first, last } = blocks;
+        let lens = self.lens(*y);
+        let part = |part| Quantity::Requant { x: x.clone(), shift: *shift, lo: *lo, hi: *hi, part };
+        let low = self.new_below(&lens, part(Part::Low { bits }), 1 << bits);
+        let column = |this: &mut Self, which| {
+            let quantity = this.quantity(part(which));
+            this.witness(&lens, Fill::Digit { quantity, shift: 0, bits: None })
+        };
+        let block = column(self, Part::Block { bits, first });
+        let within = column(self, Part::Within { bits });
+        let flag = |set: &dyn Fn(i64) -> bool| -> Arc<[i64]> {
+            (first..=last).map(|block| i64::from(set(block))).collect()
+        };
+        let mut values = vec![within.clone()];
+        let mut table = vec![flag(&|block| block == 0)];
+        if last > 0 {
+            values.push(column(self, Part::Beyond { bits }));
+            table.push(flag(&|block| block > 0));
+        }
+        let beyond = values.get(1).cloned().unwrap_or_default();
+        let table = self.table(LookupTable::Function { values: table });
+        self.lookups.push(Lookup { table, lens: lens.clone(), key: block.clone(), values });
+
+        let result = self.result(*y);
+        let span = i128::from(*hi) - i128::from(*lo);
+        let product = result
+            .checked_add(&Expr::constant((*lo).into()), -1)
+            .and_then(|rest| rest.checked_add(&beyond, -span))
+            .expect("results and bounds are small");
+        self.checks.push(Check::Elementwise {
+            lens: lens.clone(),
+            left: within,
+            right: low.clone(),
+            result: product,
+        });
+
+        let half = 1i128 << shift >> 1;
+        let remainder = self.new_below(&lens, part(Part::Remainder), 1 << shift);
+        let start = i128::from(*lo) + (i128::from(first) << bits);
+        Expr::constant((start << shift) - half)
+            .checked_add(&low, 1 << shift)
+            .and_then(|x| x.checked_add(&block, 1 << (u32::from(*shift) + u32::from(bits))))
+            .and_then(|x| x.checked_add(&remainder, 1))
+            .expect("digits of 64 bits, shifted by at most 60, stay within 2^120")
+    }
+
     /// `x + 2^(shift-1) = 2^shift (y + above − below) + remainder` with `y ∈ [lo, hi]`, `above, below ≥ 0`,
     /// `0 ≤ remainder < 2^shift`, `above · (hi − y) = 0`, `below · (y − lo) = 0`: for every `x` exactly one
     /// `y`. (If the rounded value exceeds `hi`, `above` is positive, so `y = hi`; in the same way for `lo`;
     /// within, either being positive would put the value on the wrong side.) Defines `y` and returns the form
     /// that `x` must equal.
-    pub(super) fn requant(&mut self, index: usize) -> Expr {
-        let Relation::Requant { x, shift, lo, hi, y } = &self.system.relations()[index] else {
-            unreachable!("callers pass requantisations")
-        };
-        let (shift, lo, hi, y) = (*shift, *lo, *hi, *y);
-        self.planned[index] = true;
+    fn requant_by_distances(&mut self, rule: &Rule) -> Expr {
+        let Rule { ref x, shift, lo, hi, y } = *rule;
         let lens = self.lens(y);
         let part = |part| Quantity::Requant { x: x.clone(), shift, lo, hi, part };
         let result = match self.system.tensor(y).segment {
@@ -153,9 +254,8 @@ impl Builder<'_> {
         };
         self.exprs[y.0 as usize] = Some(result.clone());
 
-        let (xlo, xhi) = shown(x, self.intervals[x.tensor.0 as usize]);
         let half = 1i128 << shift >> 1;
-        let (vlo, vhi) = ((xlo + half) >> shift, (xhi + half) >> shift);
+        let (vlo, vhi) = self.rounded(rule);
         let mut value = result.clone();
         for (which, excess, sign) in
             [(Part::Above, vhi - i128::from(hi), 1), (Part::Below, i128::from(lo) - vlo, -1)]

@@ -10,7 +10,8 @@ use tacit_relations::{Relation, RelationSystem, Segment, TensorId, Trace};
 
 use super::super::Stage;
 use super::claims::{Claimed, System};
-use crate::plan::{Fill, LookupTable, Part, Quantity};
+use crate::expr::Expr;
+use crate::plan::{Fill, Part, Quantity};
 use crate::witness::Misfit;
 
 /// Columns of a proof.
@@ -350,6 +351,25 @@ fn requantised(
             Part::Above => above,
             Part::Below => below,
             Part::Remainder => rest,
+            Part::Low { bits } => match variant {
+                // The low part of the lie, in the true block.
+                1 | 2 => y - lo,
+                _ => (rounded - lo) & ((1 << bits) - 1),
+            },
+            Part::Block { bits, first } => match variant {
+                2 => -i128::from(*first),
+                _ => ((rounded - lo) >> bits) - i128::from(*first),
+            },
+            Part::Within { bits } => match variant {
+                2..=4 => 1,
+                5 => 0,
+                _ => i128::from((rounded - lo) >> bits == 0),
+            },
+            Part::Beyond { bits } => match variant {
+                2 | 3 => 0,
+                4 | 5 => i128::from(y == hi),
+                _ => i128::from((rounded - lo) >> bits > 0),
+            },
         }
     });
     Some(parts.collect())
@@ -420,9 +440,17 @@ pub(super) fn broken(stage: &mut Stage, columns: &Columns) -> Vec<Item> {
         kept.extend(stage.plan.checks.pop());
     }
     for (i, lookup) in lookups.iter().enumerate() {
-        let LookupTable::Range { bits } = tables[lookup.table] else { panic!("there are but ranges") };
-        let keys = lookup.key.integers(&lookup.lens, &stage.values(columns));
-        if !keys.iter().all(|key| (0..1 << bits).contains(key)) {
+        let integers = |expr: &Expr| expr.integers(&lookup.lens, &stage.values(columns));
+        let (keys, beside) = (integers(&lookup.key), lookup.values.iter().map(integers).collect::<Vec<_>>());
+        let table = &tables[lookup.table];
+        let is_row = |(j, key): (usize, &i128)| {
+            let row = usize::try_from(*key).ok().filter(|&row| row < 1 << table.vars());
+            row.is_some_and(|row| {
+                table.key(row) == row
+                    && table.values(row).map(i128::from).eq(beside.iter().map(|values| values[j]))
+            })
+        };
+        if !keys.iter().enumerate().all(is_row) {
             broken.push(Item::Lookup(i));
         }
     }
