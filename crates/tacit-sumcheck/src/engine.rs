@@ -16,8 +16,8 @@ use crate::protocol;
 /// Version of the protocol. A proof of another version is another engine's.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-pub(crate) const PROOF: &str = "tacit/sumcheck/1/proof";
-const CERTIFICATE: &str = "tacit/sumcheck/1/certificate";
+pub(crate) const PROOF: &str = "tacit/sumcheck/2/proof";
+const CERTIFICATE: &str = "tacit/sumcheck/2/certificate";
 
 /// More memory than this is not set aside to verify a proof, whatever architecture a card claims.
 const VERIFIER_MEMORY: u64 = 8 << 30;

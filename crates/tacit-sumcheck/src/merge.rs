@@ -54,7 +54,7 @@ use crate::protocol;
 use crate::secret::Secret;
 use crate::transcript::Transcript;
 
-const MERGE: &str = "tacit/sumcheck/1/merge";
+const MERGE: &str = "tacit/sumcheck/2/merge";
 
 /// The tensor of the sums.
 const SUMS: TensorId = TensorId(0);
