@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::protocol;
 
 /// Version of the protocol. A proof of another version is another engine's.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 pub(crate) const PROOF: &str = "tacit/sumcheck/2/proof";
 const CERTIFICATE: &str = "tacit/sumcheck/2/certificate";
