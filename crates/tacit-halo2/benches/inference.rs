@@ -10,15 +10,15 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use rand_core::OsRng;
 use tacit_halo2::srs::{Srs, SrsPolicy};
 use tacit_halo2::{Halo2Engine, ProverKey, VerifierKey, plan, prove};
-use tacit_model::testing::{mlp, record};
+use tacit_model::Model;
+use tacit_model::testing::{mlp, record, vision};
 use tacit_relations::{
     Assignment, Engine as _, Inference, Opening, Openings, Segment, Statement, TensorId, Trace, Visibility,
     lower_inference, trace,
 };
 
-/// A statement about a perceptron of these layer sizes, with its witness.
-fn statement(sizes: &[usize]) -> (Statement, Trace, Openings) {
-    let model = mlp(sizes, 8, 16, 1);
+/// A statement about a model, with its witness.
+fn statement(model: &Model) -> (Statement, Trace, Openings) {
     let claim = Inference { samples: 1, input: Visibility::Hidden, output: Visibility::Public };
     let system = lower_inference(model.architecture(), claim).expect("the model is well-formed");
     let given = Assignment {
@@ -51,10 +51,17 @@ fn peak_memory() -> Option<u64> {
 }
 
 fn inference(c: &mut Criterion) {
-    for (name, sizes) in
-        [("medical 30-32-16-2", &[30usize, 32, 16, 2][..]), ("digits 64-64-32-10", &[64, 64, 32, 10])]
-    {
-        let (statement, trace, openings) = statement(sizes);
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    for (name, model) in [
+        ("medical 30-32-16-2", mlp(&[30, 32, 16, 2], 8, 16, 1)),
+        ("digits 64-64-32-10", mlp(&[64, 64, 32, 10], 8, 16, 1)),
+        ("digits, convolutional, 3k weights", vision::digits_cnn(1)),
+    ] {
+        // Criterion's filter comes too late to spare the set-up of what it leaves out.
+        if !wanted.is_empty() && !wanted.iter().any(|w| name.contains(w.as_str())) {
+            continue;
+        }
+        let (statement, trace, openings) = statement(&model);
         let shape = plan(&statement.system).expect("small enough");
         let srs = Srs::unsafe_dev(shape.k, OsRng);
         let key = ProverKey::generate(srs.params(), &statement.system, shape).expect("the circuit fits");

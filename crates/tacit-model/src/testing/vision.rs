@@ -135,6 +135,19 @@ impl Network {
     }
 }
 
+/// A network of some 3,000 weights on 8×8: two convolutions with mean pooling, two dense layers; ReLU.
+#[must_use]
+pub fn digits_cnn(seed: u64) -> Model {
+    let mut net = Network::new([1, 8, 8], 10);
+    net.conv([8, 3, 1, 1, 1], 0);
+    net.pool(true);
+    net.conv([16, 3, 1, 1, 1], 0);
+    net.pool(true);
+    net.dense(24, 0);
+    net.dense(10, -TOP - 1);
+    net.finish(seed)
+}
+
 /// LeNet-5 (LeCun et al. 1998) on 28×28: two convolutions, each followed by pooling, three dense layers; ReLU.
 #[must_use]
 pub fn lenet5(mean_pooling: bool, seed: u64) -> Model {
@@ -202,6 +215,7 @@ mod tests {
     #[test]
     fn networks_have_the_sizes_they_say() {
         for (name, model, weights) in [
+            ("digits", digits_cnn(1), 3_058),
             ("LeNet-5", lenet5(false, 1), 61_706),
             ("plain", plain_cnn(1), 264_000),
             ("ResNet-20", resnet20(1), 274_000),
