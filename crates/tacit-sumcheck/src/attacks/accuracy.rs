@@ -493,7 +493,7 @@ fn attack_in_chunks(lie: &Claimed, truthful: &Claimed) -> [usize; 3] {
     let merge = merge_of(&honest.secrets, &honest.sums, &verdict, None, &mut rng);
     assert!(verifier.finish(&verdict, &merge, &Silent).is_ok(), "{}: by hand", truthful.text);
 
-    let step = cases(3, 1);
+    let step = cases(6, 1);
     let mut chunks = InChunks::new(lie);
     let [first, second] = [&chunks.proofs[0], &chunks.proofs[1]];
     let mut counts = [0; 3];
