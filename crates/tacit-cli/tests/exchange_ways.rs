@@ -133,7 +133,9 @@ fn points_beside_a_card_come_over_the_relay() {
     insurer.tacit("verify insurer.proof --pin {}", &[&provider.pin]).ok();
 }
 
-/// What a command says and asks on a terminal, each prompt answered in turn. `script` has a terminal for it.
+/// What a command says and asks on a terminal, each prompt answered in turn. `script` has a terminal for it: that
+/// of Linux systems, others' takes other options.
+#[cfg(target_os = "linux")]
 fn on_a_terminal(place: &Place, command: &str, talk: &[(&str, &str)]) -> (bool, String) {
     use std::io::{Read as _, Write as _};
     use std::process::{Command, Stdio};
@@ -166,6 +168,7 @@ fn on_a_terminal(place: &Place, command: &str, talk: &[(&str, &str)]) -> (bool, 
     (ended.success(), String::from_utf8(said).unwrap())
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn passphrases_are_asked_for_on_a_terminal() {
     let place = common::quantised();
