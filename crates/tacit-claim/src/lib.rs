@@ -73,4 +73,4 @@ pub use sentence::{answer_text, output_text, percent, probabilities};
 pub use serde;
 pub use sniff::{FileKind, sniff};
 pub use test_set::{AccuracyClaim, AnswersClaim, DataClaim, PredictionsClaim};
-pub use text::{CardName, ColumnName, Context, TextError};
+pub use text::{CardName, ColumnName, Context, TextError, is_deceptive};

@@ -28,7 +28,8 @@ pub enum TextError {
 
 /// Control characters, line separators and marks of writing direction: they could make a printed sentence say
 /// something else.
-fn is_deceptive(c: char) -> bool {
+#[must_use]
+pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -201,7 +201,7 @@ fn what_is_acknowledged_is_answered_exactly_once() {
         })
         .collect();
     for _ in 0..KILLS {
-        std::thread::sleep(random(20..300));
+        std::thread::sleep(random(20..200));
         match OsRng.next_u32() % 4 {
             0 | 1 => relay.killed(),
             2 => workers[0].killed(),

@@ -68,6 +68,9 @@ fn a_patient_gets_a_diagnosis_and_proves_it_to_somebody_else(engine: &str) {
     insurer.tacit(&format!("{verify} --expect-card {{}}"), &[&provider.card]).ok();
     let stranger = OwnerKey::from_seed(&zeroize::Zeroizing::new([5; 32])).public().fingerprint().to_string();
     insurer.tacit(&format!("{verify} --pin {{}}"), &[&stranger]).fails(3, &["whom you pinned"]);
+    if engine == "sumcheck" {
+        a_disclosure_is_attested(&patient, &insurer, &provider);
+    }
 
     // At the relay nothing is left, and the answer is good for ever.
     let pending = PendingRequest::from_bytes(&patient.read("request.secret")).unwrap();
@@ -82,6 +85,27 @@ fn a_patient_gets_a_diagnosis_and_proves_it_to_somebody_else(engine: &str) {
     let line = ended.err.lines().find(|l| l.contains(" answered in ")).unwrap();
     assert!(line.starts_with(&pending.id().short().to_string()) && line.ends_with(" ms"), "{line}");
     assert!(!ended.err.contains("malignant"), "{ended:?}");
+}
+
+/// The verdict is on the proof in the disclosure: it serves the proof alone as well, and no other card.
+fn a_disclosure_is_attested(patient: &Place, insurer: &Place, provider: &Provider) {
+    let auditor = insurer.tacit("provider init auditor --json", &[]).ok().json();
+    let auditor = auditor["fingerprint"].as_str().unwrap().to_owned();
+    let verify = "verify insurer.proof --pin {} --attest auditor/owner.key";
+    let run = insurer.tacit(verify, &[&provider.pin]).ok();
+    assert!(run.err.contains("the verdict names the proof in the file and its card"), "{run:?}");
+    insurer.take(patient, "diagnosis.proof", "diagnosis.proof");
+    let check = "attestation insurer.proof.verdict.json --verifier {} --proof";
+    for proof in ["insurer.proof", "diagnosis.proof"] {
+        insurer.tacit(&format!("{check} {proof}"), &[&auditor]).ok();
+    }
+    let other = common::proved("sumcheck");
+    insurer.take(&other, "answer.proof", "other.proof");
+    insurer.take(&other, "card/card.json", "other.json");
+    insurer.tacit("patient prove-to other.proof --card other.json -o other.both", &[]).ok();
+    for (proof, why) in [("other.proof", "is about the proof file"), ("other.both", "brings card")] {
+        insurer.tacit(&format!("{check} {proof}"), &[&auditor]).does_not_hold(&[why]);
+    }
 }
 
 #[test]
@@ -185,7 +209,7 @@ fn receive_waits_as_long_as_it_is_told_and_goes_on_later() {
     let patient = Place::new();
     provider.send(&patient, &relay.url, "1").ok();
     let line = "patient receive request.secret -o diagnosis.proof --wait 1";
-    patient.tacit(line, &[]).fails(2, &["no answer within 1 seconds", "run the same command again"]);
+    patient.tacit(line, &[]).fails(2, &["no answer within 1 s", "run the same command again"]);
     // Killed while it waits: nothing is lost.
     let mut waiting = Process::spawn(&patient, &RECEIVE.split(' ').collect::<Vec<_>>());
     std::thread::sleep(Duration::from_millis(300));
@@ -316,6 +340,50 @@ fn a_request_to_a_deleted_prekey_is_refused_in_the_open() {
 }
 
 #[test]
+fn a_second_folder_of_prekeys_is_noticed() {
+    let relay = Relay::start();
+    let provider = Provider::published("sumcheck", &relay.url);
+    let patient = Place::new();
+    provider.send(&patient, &relay.url, "0").ok();
+    // The same key on another machine, without its prekeys.
+    std::fs::create_dir(provider.place.path("copy")).unwrap();
+    provider.place.take(&provider.place, "clinic/owner.key", "copy/owner.key");
+    let work =
+        "provider work --key {} --model diagnosis.tacit --opening card/opening.secret --relay {} --once";
+    let run = provider.place.tacit(work, &["copy/owner.key", &relay.url]).ok();
+    let file = format!("copy/prekeys/{}.prekeys", provider.card);
+    for text in ["the relay listed 1 prekey", &file, "share one", "its prekey is not here"] {
+        assert!(run.err.contains(text), "{text}: {run:?}");
+    }
+    patient.tacit(RECEIVE, &[]).fails(2, &["could not open the request"]);
+    // The first one notices too, and whoever publishes.
+    let publish = "provider publish --key {} --card card/card.json --relay {}";
+    let run = provider.place.tacit(publish, &["clinic/owner.key", &relay.url]).ok();
+    assert!(
+        run.err.contains("warning: the relay listed 1 prekey") && run.err.contains("clinic/prekeys"),
+        "{run:?}"
+    );
+    let run = provider.place.tacit(publish, &["clinic/owner.key", &relay.url]).ok();
+    assert!(!run.err.contains("warning"), "{run:?}");
+}
+
+#[test]
+fn another_relay_than_the_providers_is_told_of() {
+    let relay = Relay::start();
+    let provider = Provider::published("sumcheck", &relay.url);
+    let patient = Place::new();
+    let run = provider.send(&patient, &relay.url, "0").ok();
+    assert!(!run.err.contains("warning"), "{run:?}");
+    // The same relay by another name.
+    let other = Proxy::recording(&relay.url);
+    let patient = Place::new();
+    let run = provider.send(&patient, &other.url, "0").ok();
+    for text in ["warning: the provider says that it looks for requests at ", &relay.url, &other.url] {
+        assert!(run.err.contains(text), "{run:?}");
+    }
+}
+
+#[test]
 fn keys_behind_a_passphrase_work_everywhere() {
     let place = common::quantised();
     place.write("word", "correct horse\n");
@@ -365,9 +433,16 @@ fn a_worker_finds_out_at_once_that_it_cannot_work() {
     let nowhere = format!("http://127.0.0.1:{}", common::relay::free_port());
     let publish = "provider publish --key clinic/owner.key --card card/card.json --relay {}";
     provider.place.tacit(publish, &[&nowhere]).fails(2, &["cannot be reached", "tacit serve"]);
-    for bad in ["relay.example", "http://relay.example", "https://relay.example/path"] {
-        provider.place.tacit(publish, &[bad]).fails(2, &["relay.example", "https://"]);
+    for (bad, why) in [
+        ("relay.example", "or on this machine http://"),
+        ("http://relay.example", "--plain-http"),
+        ("https://relay.example/path", "has a path"),
+    ] {
+        provider.place.tacit(publish, &[bad]).fails(2, &["relay.example", why]);
     }
+    // TLS, spoken to a relay that does not speak it.
+    let tls = relay.url.replace("http://", "https://");
+    provider.place.tacit(publish, &[&tls]).fails(2, &["no secure connection", "that the relay speaks TLS"]);
     let card = Card::from_json(&provider.place.read("card/card.json")).unwrap();
     assert_eq!(card.id().to_string(), provider.card);
 }

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -267,6 +268,65 @@ fn a_valid_proof_for_somebody_elses_record_has_an_error_of_its_own() {
     assert!(!patient.path("diagnosis.proof").exists());
     answer(&patient, true, true);
     patient.tacit(RECEIVE, &[]).ok();
+}
+
+/// What is signed cannot have been altered on its way: it is the provider who is told of it.
+#[test]
+fn what_the_provider_signed_is_its_own_fault() {
+    let (relay, provider) = stage();
+    let (client, key) = (client(&relay.url), key(provider));
+    let patient = Place::new();
+    let pending = post(&patient, |_, _| {}, None);
+    let bytes = client.request(pending.id(), &key).unwrap().unwrap();
+    let request = SealedRequest::from_bytes(&bytes).unwrap();
+    let store = PrekeyStore::beside(&provider.place.path("clinic/owner.key"), card(provider).id());
+    let prekeys = store.load(&key).unwrap();
+    let opened = OpenedRequest::open(&request, prekeys.get(request.header().prekey_id).unwrap()).unwrap();
+    let refusal = Answer::Refused(tacit_exchange::Refusal::Failed);
+    let sealed = opened.answer(&refusal, 0, &key, &mut OsRng).unwrap();
+    let (signed, _) = sealed.to_bytes().split_last_chunk::<64>().unwrap();
+    let mut signed = signed.to_vec();
+    *signed.last_mut().unwrap() ^= 1;
+    let signature = key.sign("tacit/exchange/response/1", &signed);
+    signed.extend_from_slice(&signature.0);
+    client.put_response(pending.id(), &signed, &key).unwrap();
+    let run = patient.tacit(RECEIVE, &[]);
+    let run = run.fails(1, &["is signed by the provider and cannot be read", "tell the provider"]);
+    assert!(!run.err.contains("the relay is wrong or lies"), "{run:?}");
+
+    // A range that the provider makes up.
+    let patient = Place::new();
+    let pending = post(&patient, |_, _| {}, None);
+    let bytes = client.request(pending.id(), &key).unwrap().unwrap();
+    let request = SealedRequest::from_bytes(&bytes).unwrap();
+    let opened = OpenedRequest::open(&request, prekeys.get(request.header().prekey_id).unwrap()).unwrap();
+    let refusal = Answer::Refused(tacit_exchange::Refusal::OutOfRange { feature: 0, value: 7 });
+    let sealed = opened.answer(&refusal, 0, &key, &mut OsRng).unwrap();
+    client.put_response(pending.id(), sealed.to_bytes(), &key).unwrap();
+    let run = patient.tacit(RECEIVE, &[]).fails(2, &["refused for no reason", "tell the provider"]);
+    assert!(!run.err.contains("correct the record"), "{run:?}");
+}
+
+#[test]
+fn an_endless_list_is_followed_at_leisure() {
+    // A relay of its own: nobody else answers what waits here.
+    let relay = Relay::start();
+    let provider = Provider::published("sumcheck", &relay.url);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (count, path) = (asked.clone(), format!("GET /v1/cards/{}/requests?", provider.card));
+    let endless = Proxy::lying(&relay.url, move |first, status, body| {
+        if first.starts_with(&path) {
+            let n = count.fetch_add(1, Ordering::Relaxed);
+            "HTTP/1.1 200 OK".clone_into(status);
+            *body = format!(r#"{{"requests":[{{"id":"{n:064x}","size":9}}],"next":"{n}"}}"#).into_bytes();
+        }
+    });
+    let worker = provider.worker(&endless.url, &["--once"]);
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((2..=20).contains(&asked), "{asked} pages in four seconds");
+    worker.signal("TERM");
+    worker.end().ok();
 }
 
 #[test]

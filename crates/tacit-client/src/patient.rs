@@ -80,7 +80,7 @@ pub enum ReceiveError {
     #[error(transparent)]
     Relay(#[from] RelayError),
     /// Not in time.
-    #[error("no answer within {} seconds", .0.as_secs())]
+    #[error("no answer within {} s", .0.as_secs())]
     NotYet(Duration),
     /// The request was deleted, or waited too long.
     #[error("the relay has deleted the request: its sender asked for that, or it waited too long")]
@@ -90,7 +90,10 @@ pub enum ReceiveError {
     Forgotten(u32),
     /// What the relay handed out is no answer of this provider to this request.
     #[error("what the relay handed out is not the provider's answer: {0}")]
-    NotTheAnswer(#[from] ResponseError),
+    NotTheAnswer(ResponseError),
+    /// The provider signed it, and it cannot be read.
+    #[error("the answer is signed by the provider and cannot be read: {0}")]
+    Unreadable(ResponseError),
     /// The provider could not open the request.
     #[error("the provider could not open the request: {0}")]
     NotOpened(Unopened),
@@ -126,6 +129,17 @@ pub enum ReceiveError {
     Proof(CoreError),
 }
 
+/// Whose fault it is: an answer's signature is checked before anything in it is opened.
+impl From<ResponseError> for ReceiveError {
+    fn from(e: ResponseError) -> Self {
+        match e {
+            ResponseError::Bundle(_)
+            | ResponseError::Message(MessageError::Seal(_) | MessageError::Content(_)) => Self::Unreadable(e),
+            ResponseError::Message(_) => Self::NotTheAnswer(e),
+        }
+    }
+}
+
 impl ReceiveError {
     /// What it means.
     #[must_use]
@@ -140,9 +154,12 @@ impl ReceiveError {
             | Self::Forgotten(_)
             | Self::NotOpened(_)
             | Self::Refused(_) => Outcome::Unusable,
-            Self::NotTheAnswer(_) | Self::OtherRecord { .. } | Self::OtherRequest { .. } | Self::NoAnswer => {
-                Outcome::DoesNotHold
-            }
+            Self::Unreadable(e) if is_newer(e) => Outcome::Unusable,
+            Self::NotTheAnswer(_)
+            | Self::Unreadable(_)
+            | Self::OtherRecord { .. }
+            | Self::OtherRequest { .. }
+            | Self::NoAnswer => Outcome::DoesNotHold,
             Self::Proof(e) => e.outcome(),
         }
     }
@@ -157,6 +174,12 @@ impl ReceiveError {
             Self::NotTheAnswer(ResponseError::Message(
                 MessageError::Version { .. } | MessageError::Suite(_),
             )) => "update tacit, or ask the provider to".to_owned(),
+            Self::Unreadable(e) if is_newer(e) => {
+                "update tacit, or ask the provider to use an older one".to_owned()
+            }
+            Self::Unreadable(_) => {
+                "tell the provider, whose program made it; nobody on the way could".to_owned()
+            }
             Self::NotTheAnswer(_) => {
                 "do not rely on it: the relay is wrong or lies. Your record was not shown to it; try \
                 again, or use another relay"
@@ -167,9 +190,18 @@ impl ReceiveError {
             Self::OtherRecord { .. } | Self::OtherRequest { .. } | Self::NoAnswer => {
                 "do not rely on this answer; tell the provider".to_owned()
             }
+            // The provider signed it: it is not damaged on its way, and no other card or file would help.
+            Self::Proof(e) if e.outcome() == Outcome::DoesNotHold => {
+                "do not rely on this answer; tell the provider, who signed it".to_owned()
+            }
             Self::Proof(e) => e.advice()?,
         })
     }
+}
+
+/// Whether an answer holds what a later version made.
+fn is_newer(e: &ResponseError) -> bool {
+    matches!(e, ResponseError::Bundle(e) if e.newer_than().is_some())
 }
 
 /// A refusal in words that need no schema: of a feature, its place.
@@ -196,14 +228,14 @@ fn refusal_text(refusal: &Refusal) -> String {
 const fn refusal_advice(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::WrongSchema | Refusal::WrongLength { .. } | Refusal::OtherCommitment => {
-            "send the record again with this version of tacit"
+            "the record was checked against the card before it was sent: tell the provider"
         }
         Refusal::OutOfRange { .. } => {
             "correct the record and send it again, or ask for a model with a wider range"
         }
         Refusal::Engine => "send the record again with another --engine",
         Refusal::Expired { .. } => {
-            "send the record again; if it was sent just now, set this machine's clock right"
+            "send the record again; if it was sent just now, this machine's clock or the provider's is wrong"
         }
         Refusal::Failed => "send the record again later, or tell the provider",
     }
@@ -266,7 +298,8 @@ pub fn believe(
     allow_dev_srs: bool,
     progress: &dyn Progress,
 ) -> Result<Diagnosis, ReceiveError> {
-    let response = SealedResponse::from_bytes(sealed).map_err(ResponseError::Message)?;
+    let response = SealedResponse::from_bytes(sealed)
+        .map_err(|e| ReceiveError::NotTheAnswer(ResponseError::Message(e)))?;
     let bundle = match pending.open(&response)? {
         Ok(Answer::Proved(bundle)) => bundle,
         Ok(Answer::Refused(refusal)) => return Err(ReceiveError::Refused(refusal)),

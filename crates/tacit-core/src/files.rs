@@ -60,8 +60,8 @@ pub fn check_absent(path: &Path, force: bool) -> Result<(), CoreError> {
     }
 }
 
-/// Writes a file whole or not at all: to a temporary file beside it, synced, then renamed. Makes missing
-/// folders.
+/// Writes a file whole or not at all: to a temporary file beside it, synced, then renamed, and the folder synced, so
+/// that it is there after a power cut too. Makes missing folders.
 ///
 /// # Errors
 /// [`CoreError::Exists`] without `force`, [`CoreError::Io`].
@@ -87,6 +87,29 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(
             _ => io(path)(e.error),
         })?;
     }
+    sync_folder(folder).map_err(io(folder))
+}
+
+/// A new name is kept only once its folder is. What cannot be opened to be read, or keeps names otherwise, is left to the
+/// system.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind;
+    match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(e)
+            if matches!(
+                e.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 

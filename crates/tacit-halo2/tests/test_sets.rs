@@ -10,7 +10,7 @@ mod scenes;
 use std::collections::BTreeMap;
 
 use common::proofs::Keyed;
-use common::{Case, in_parallel, openings, same_cells, statement};
+use common::{Case, in_parallel, is_thorough, openings, same_cells, statement};
 use scenes::{Claimed, Kind, Reader, data_for, model, nearest_missed, records_of};
 use tacit_claim::Requirement;
 use tacit_model::testing::SplitMix;
@@ -111,7 +111,11 @@ fn false_claims_about_test_sets_are_refused() {
             if same_cells(&circuit, &honest) {
                 continue;
             }
+            // One lie about the result of each kind of relation, as a rule.
             let [refused, impossible] = kinds.entry(made_by.map_or("given", Relation::kind)).or_default();
+            if *refused > 0 && !is_thorough() {
+                continue;
+            }
             match keyed.forge(&circuit, &case.statement) {
                 Ok(proof) => {
                     assert!(

@@ -191,3 +191,21 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_every_problem() {
+        let text = include_str!("../../../docs/exchange.md");
+        let table = text.split("| type | status | when |").nth(1).unwrap();
+        let listed: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with("| `")).collect();
+        let name = |kind: &Kind| kind.urn().strip_prefix("urn:tacit:problem:").unwrap();
+        let rows = Kind::ALL.iter().map(|kind| format!("| `{}` | {} | ", name(kind), kind.status().as_u16()));
+        for (row, line) in rows.zip(&listed) {
+            assert!(line.starts_with(&row), "`{row}` is `{line}`");
+        }
+        assert_eq!(listed.len(), Kind::ALL.len());
+    }
+}

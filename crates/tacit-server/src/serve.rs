@@ -101,6 +101,13 @@ pub async fn serve(
     if tls.is_none() && !plain_http && !listen.ip().is_loopback() {
         return Err(ServeError::PlainHttp(listen));
     }
+    let mut shutdown = std::pin::pin!(shutdown);
+    // Waited for from here on, so that whoever stops the relay as soon as it says that it listens is heard.
+    let is_stopped = tokio::select! {
+        biased;
+        () = &mut shutdown => true,
+        () = std::future::ready(()) => false,
+    };
     let tls = tls.as_ref().map(tls::acceptor).transpose()?;
     let failed = |error| ServeError::Listen { address: listen, error };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
@@ -109,7 +116,9 @@ pub async fn serve(
     let relay = Relay::new(Arc::clone(&store), relay);
     ready(address);
     tracing::info!(%address, tls = tls.is_some(), "the relay listens");
-    run(listener, tls, &relay, shutdown).await;
+    if !is_stopped {
+        run(listener, tls, &relay, shutdown).await;
+    }
     store.close().await;
     tracing::info!("the relay has stopped");
     Ok(())

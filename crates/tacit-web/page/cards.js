@@ -31,18 +31,18 @@ export async function showCards() {
 
 function listed(card) {
   const link = el("a", { href: `/cards/${encodeURIComponent(card.id)}` }, card.name);
-  const published = new Date(card.published_at * 1000);
+  const published = new Date(card.published_at * 1000).toISOString().slice(0, 10);
   const what = [
     `${card.weights === "public" ? "public" : "hidden"} weights`,
     `engines: ${card.engines.join(", ")}`,
     card.accepts_requests ? "answers requests" : "answers no requests here",
-    `published ${published.toISOString().slice(0, 10)}`,
+    "published ",
   ];
   return el(
     "li",
     {},
     el("h3", {}, link),
-    el("p", { className: "small" }, what.join(" · ")),
+    el("p", { className: "small" }, what.join(" · "), el("time", { dateTime: published }, published)),
     el("p", { className: "small" }, "Owner, as the relay has it: ", mono(card.owner)),
   );
 }

@@ -7,10 +7,10 @@ use tacit_competition::{ExpectedVerifier, FileDigest, Finding, SignedVerdict, To
 use tacit_core::CoreError;
 use tacit_core::files::{self, Access};
 
-use crate::args::{Attestation, Verify};
+use crate::args::verify::{Attestation, Verify};
 use crate::failure::{DOES_NOT_HOLD, Failure};
 use crate::keys::owner_key;
-use crate::load;
+use crate::load::{self, ProofFile};
 use crate::outputs;
 use crate::report::{GOOD, PLAIN, Report, plain};
 
@@ -95,11 +95,18 @@ pub(crate) fn run(args: &Attestation) -> Result<Report, Failure> {
         return Err(elsewhere(format!("the verdict is about card {card}, not about {expected}")));
     }
     if let Some(path) = &args.proof {
-        let found = FileDigest::of(&load::proof(path)?.to_bytes());
+        // Of a proof with its card, the verdict is about the proof in it, and the card too.
+        let ProofFile { bundle, card: own, .. } = load::proof_or_disclosure(path)?;
+        if let Some(own) = own.as_ref().map(Card::id).filter(|own| own != card) {
+            let path = path.display();
+            return Err(elsewhere(format!("the verdict is about card {card}, and {path} brings card {own}")));
+        }
+        let found = FileDigest::of(&bundle.to_bytes());
+        let is = if own.is_some() { "holds" } else { "is" };
         if found != verdict.evidence {
             let (path, evidence) = (path.display(), verdict.evidence);
             return Err(elsewhere(format!(
-                "the verdict is about the proof file {evidence}, and {path} is {found}"
+                "the verdict is about the proof file {evidence}, and {path} {is} {found}"
             )));
         }
     }

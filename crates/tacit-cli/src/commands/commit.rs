@@ -9,7 +9,7 @@ use tacit_claim::{CardName, CardPoints, EngineId, OwnerKey};
 use tacit_core::files::{self, Access};
 use tacit_core::{CommitRequest, Committed, commit};
 
-use crate::args::{Commit, EngineChoice};
+use crate::args::model::{Commit, EngineChoice};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::keys::{fresh, owner_key};

@@ -4,7 +4,7 @@ use rand_core::OsRng;
 use tacit_core::commit_input;
 use tacit_core::files::{self, Access};
 
-use crate::args::CommitInput;
+use crate::args::model::CommitInput;
 use crate::failure::Failure;
 use crate::load;
 use crate::outputs;

@@ -17,7 +17,7 @@ use tacit_core::srs::file::read_verifier;
 use tacit_data::{parse_schema, schema_json};
 use tacit_model::{Architecture, Op, ParamId, Schema, format_decimal};
 
-use crate::args::Inspect;
+use crate::args::verify::Inspect;
 use crate::failure::Failure;
 use crate::load;
 use crate::report::{BOLD, PLAIN, Report, count, plain, rate, table};

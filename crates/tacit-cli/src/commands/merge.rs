@@ -7,7 +7,7 @@ use tacit_claim::{AccuracyClaim, ClaimKind, DataClaim, ProofChunk, Requirement};
 use tacit_core::files::{self, Access};
 use tacit_core::merge;
 
-use crate::args::Merge;
+use crate::args::prove::Merge;
 use crate::commands::prove::tell_test_set;
 use crate::failure::Failure;
 use crate::home::data_folder;

@@ -54,9 +54,18 @@ fn send(args: &PatientSend) -> Result<Report, Failure> {
         report.field("contact", plain(contact));
     }
     report.field("keep secret", format!("{path}: it holds the record and opens the answer"));
+    if provider.relay() != relay.address().to_string() {
+        report.warn(format!(
+            "the provider says that it looks for requests at {}, not at {}: unless both are one relay, send the record there \
+             instead",
+            plain(provider.relay()),
+            relay.address()
+        ));
+    }
     report.note(format!("next: tacit patient receive {path} -o diagnosis.proof"));
     report.set("request_id", pending.id().to_string());
     report.set("relay", relay.address().to_string());
+    report.set("providers_relay", provider.relay());
     report.set("card_id", published.card.id().to_string());
     report.set("owner", published.card.owner().fingerprint().to_string());
     report.set("engine", pending.engine().name());
@@ -138,30 +147,39 @@ fn sealed_answer(
 
 /// The failure with what the patient alone may read: which feature, which value, which range.
 fn explained(e: ReceiveError, pending: &PendingRequest) -> Failure {
-    let text = match &e {
+    let explained = match &e {
         ReceiveError::Refused(Refusal::OutOfRange { feature, .. }) => out_of_range(pending, *feature),
         _ => None,
     };
     let failure = Failure::from(e);
-    match text {
-        Some(message) => Failure { message, ..failure },
+    match explained {
+        Some(Range::Outside(message)) => Failure { message, ..failure },
+        Some(Range::Inside(message)) => Failure { message, ..failure }.advise("tell the provider"),
         None => failure,
     }
 }
 
+/// Where the value is that a provider calls outside its range.
+enum Range {
+    Outside(String),
+    Inside(String),
+}
+
 /// The patient's own value, whatever the provider says that it is.
-fn out_of_range(pending: &PendingRequest, feature: u32) -> Option<String> {
+fn out_of_range(pending: &PendingRequest, feature: u32) -> Option<Range> {
     let index = usize::try_from(feature).ok()?;
     let feature = pending.card().schema().features.get(index)?;
     let value = *pending.input().record.get(index)?;
     let (name, range) = (plain(&feature.name), feature.range_text());
     let shown = format_decimal(value, feature.decimals);
     Some(if (feature.min..=feature.max).contains(&value) {
-        format!(
+        Range::Inside(format!(
             "the provider refused for no reason: it says that `{name}`, which is {shown}, is outside {range}"
-        )
+        ))
     } else {
-        format!("the provider refused: `{name}` is {shown}, outside the range that the card allows, {range}")
+        Range::Outside(format!(
+            "the provider refused: `{name}` is {shown}, outside the range that the card allows, {range}"
+        ))
     })
 }
 

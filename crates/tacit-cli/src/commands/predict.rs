@@ -6,7 +6,7 @@ use tacit_core::files::{self, Access};
 use tacit_data::{OutOfRangePolicy, ReadOptions, RowChoice, read_records};
 use tacit_model::{Architecture, OutputScale};
 
-use crate::args::Predict;
+use crate::args::model::Predict;
 use crate::failure::Failure;
 use crate::load;
 use crate::outputs;

@@ -2,6 +2,8 @@
 
 mod work;
 
+use std::path::Path;
+
 use rand_core::OsRng;
 use tacit_client::provider::{Lifetimes, PrekeyStore, Publication};
 use tacit_core::files::{self, Access};
@@ -86,6 +88,9 @@ fn publish(args: &ProviderPublish) -> Result<Report, Failure> {
     report.field("prekeys", format!("{} (secret, encrypted)", store.file().display()));
     report.note(format!("patients need the id and the fingerprint from you: tacit patient send --relay {} --card {id} --pin {fingerprint} --input record.csv -o request.secret", relay.address()));
     report.note("nothing is answered until `tacit provider work` runs");
+    if published.foreign > 0 {
+        report.warn(foreign_prekeys(published.foreign, &store.file()));
+    }
     report.set("card_id", id);
     report.set("fingerprint", fingerprint);
     report.set("relay", relay.address().to_string());
@@ -94,6 +99,17 @@ fn publish(args: &ProviderPublish) -> Result<Report, Failure> {
     report.set("prekey_made", published.made.map(|id| id.to_string()));
     report.set("prekeys_deleted", published.forgotten);
     Ok(report)
+}
+
+/// What to do about prekeys of the card that lie elsewhere.
+fn foreign_prekeys(count: usize, file: &Path) -> String {
+    format!(
+        "the relay listed {} of this card that {} not hold: they are withdrawn, and what was sealed to them cannot be opened \
+         with it. If another worker runs with another prekeys folder, stop one of them and let both share one; if the folder was \
+         lost, nothing is to be done",
+        crate::report::count(count, "prekey"),
+        format_args!("{} does", file.display()),
+    )
 }
 
 /// How far away a time is, in words.

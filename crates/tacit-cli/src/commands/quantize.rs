@@ -8,7 +8,7 @@ use tacit_data::{OutOfRangePolicy, ReadOptions, Table, infer_schema, read_schema
 use tacit_model::{Model, Schema};
 use tacit_onnx::{Accuracy, OnnxError, QuantiseOptions, QuantiseReport, quantise};
 
-use crate::args::Quantize;
+use crate::args::model::Quantize;
 use crate::failure::Failure;
 use crate::load;
 use crate::outputs;

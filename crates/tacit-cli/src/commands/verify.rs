@@ -11,7 +11,7 @@ use tacit_competition::Finding;
 use tacit_core::{Expectations, Supplied, Verdict, verify};
 use tacit_data::TestSetFile;
 
-use crate::args::Verify;
+use crate::args::verify::Verify;
 use crate::commands::attestation;
 use crate::commands::prove::{setup_json, setup_text};
 use crate::failure::{DOES_NOT_HOLD, Failure, POLICY};
@@ -24,7 +24,7 @@ use crate::report::{GOOD, PLAIN, Report};
 pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
     let signer = attestation::Signer::of(args)?;
     let model = args.model.as_deref().map(load::model).transpose()?;
-    let Proven { bundle, card, points } = Proven::read(args)?;
+    let Proven { bundle, card, points, is_disclosure } = Proven::read(args)?;
     check_owner(&card, args.pin.as_ref())?;
     let claim = bundle.claim();
     let answer = args.answer.as_deref().map(load::output_opening).transpose()?;
@@ -76,6 +76,12 @@ pub(crate) fn run(args: &Verify) -> Result<Report, Failure> {
         report.field("signed verdict", format!("{path}, by {verifier}"));
         report.set("attestation", path);
         report.set("verifier", verifier);
+        if is_disclosure {
+            report.note(
+                "the verdict names the proof in the file and its card, each by its digest: it serves the proof without the \
+                 card as well",
+            );
+        }
     }
     warn_of_setup(&mut report, &verdict);
     if let Some(commitment) = claim.input_commitment() {
@@ -125,17 +131,19 @@ struct Proven {
     bundle: Bundle,
     card: Card,
     points: Option<CardPoints>,
+    /// Whether one file held both.
+    is_disclosure: bool,
 }
 
 impl Proven {
     fn read(args: &Verify) -> Result<Self, Failure> {
         let ProofFile { bundle, card: own, points } = load::proof_or_disclosure(&args.proof)?;
         match (own, &args.card) {
-            (Some(card), None) => Ok(Self { bundle, card, points }),
+            (Some(card), None) => Ok(Self { bundle, card, points, is_disclosure: true }),
             (Some(card), Some(path)) => {
                 let (named, own) = (load::card(path)?.id(), card.id());
                 if named == own {
-                    return Ok(Self { bundle, card, points });
+                    return Ok(Self { bundle, card, points, is_disclosure: true });
                 }
                 let message = format!("the proof brings the card {own}; {} is card {named}", path.display());
                 Err(Failure::new(message)
@@ -145,7 +153,7 @@ impl Proven {
             (None, Some(path)) => {
                 let card = load::card(path)?;
                 let points = load::points_for(bundle.claim().engine, path, &card)?;
-                Ok(Self { bundle, card, points })
+                Ok(Self { bundle, card, points, is_disclosure: false })
             }
             (None, None) => Err(Failure::new(format!("{}: a proof without its card", args.proof.display()))
                 .advise("name the card with --card")),

@@ -15,7 +15,14 @@ fn failure(message: String, outcome: Outcome, advice: Option<String>) -> Failure
 
 impl From<AddressError> for Failure {
     fn from(e: AddressError) -> Self {
-        Self::new(e.to_string())
+        let failure = Self::new(e.to_string());
+        match e {
+            AddressError::Plain(_) => failure.advise(
+                "where nobody can listen on the way, --plain-http allows it: sizes, times, card ids and the token that \
+                 fetches the sealed answer are then in the open",
+            ),
+            _ => failure,
+        }
     }
 }
 
@@ -47,13 +54,7 @@ impl From<SealRecordError> for Failure {
 
 impl From<ReceiveError> for Failure {
     fn from(e: ReceiveError) -> Self {
-        match e {
-            ReceiveError::Proof(e) => {
-                let (text, outcome, advice) = (e.to_string(), e.outcome(), e.advice());
-                failure(format!("the provider's proof: {text}"), outcome, advice)
-            }
-            e => failure(e.to_string(), e.outcome(), e.advice()),
-        }
+        failure(e.to_string(), e.outcome(), e.advice())
     }
 }
 

@@ -124,6 +124,13 @@ impl Run {
         self
     }
 
+    /// No success, for this reason.
+    #[track_caller]
+    pub(crate) fn fails_anyhow(self, text: &str) -> Self {
+        assert!(self.code != 0 && self.err.contains(text), "no `{text}` in {self:?}");
+        self
+    }
+
     /// Exit code 1 and the verdict, for one of `texts`' reasons.
     #[track_caller]
     pub(crate) fn does_not_hold(self, texts: &[&str]) -> Self {

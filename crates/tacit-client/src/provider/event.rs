@@ -1,5 +1,6 @@
 //! How a worker works, what it tells of its work, and why it does not.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tacit_claim::EngineId;
@@ -58,6 +59,14 @@ pub enum Event {
         made: Option<PrekeyId>,
         /// Old prekeys that were deleted.
         forgotten: usize,
+    },
+    /// The relay listed prekeys that are not in this worker's folder: another worker has one of its own, and each
+    /// withdraws what the other publishes; or the folder was lost.
+    ForeignPrekeys {
+        /// How many.
+        count: usize,
+        /// Where this worker's are.
+        file: PathBuf,
     },
     /// Prekeys or document could not be looked after; tried again soon.
     NotPublished(PublishError),

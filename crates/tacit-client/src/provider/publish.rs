@@ -3,7 +3,7 @@
 use rand_core::CryptoRngCore;
 use tacit_claim::{Card, CardPoints, OwnerKey};
 use tacit_core::Outcome;
-use tacit_exchange::{PrekeyId, ProviderDocument, ProviderError, UnsignedProvider};
+use tacit_exchange::{PrekeyId, Prekeys, ProviderDocument, ProviderError, UnsignedProvider};
 
 use super::prekeys::{Lifetimes, PrekeyStore, StoreError};
 use crate::relay::{RelayClient, RelayError, unix_now};
@@ -32,6 +32,8 @@ pub struct PublishedDocument {
     pub made: Option<PrekeyId>,
     /// Old prekeys that were deleted.
     pub forgotten: usize,
+    /// Prekeys that the relay listed for the card, still good and not in the store: another folder has them, or none.
+    pub foreign: usize,
 }
 
 /// Why nothing was published.
@@ -88,10 +90,19 @@ impl Publication<'_> {
     ) -> Result<PublishedDocument, PublishError> {
         self.check_owner()?;
         let rotated = self.store.rotate(self.key, &self.lifetimes, unix_now(), rng)?;
-        let document = self.document(relay, contact, &rotated.prekeys)?;
+        let there = self.there(relay)?;
+        let foreign = foreign(there.as_ref(), &rotated.prekeys);
+        let document = self.document(relay, contact, &rotated.prekeys, there.as_ref())?;
         self.put_card(relay)?;
         self.put(relay, &document)?;
-        Ok(PublishedDocument { document, made: rotated.made, forgotten: rotated.forgotten })
+        Ok(PublishedDocument { document, made: rotated.made, forgotten: rotated.forgotten, foreign })
+    }
+
+    /// The document that the relay has for the card.
+    fn there(&self, relay: &RelayClient) -> Result<Option<ProviderDocument>, RelayError> {
+        let document =
+            relay.provider(self.card.id())?.and_then(|bytes| ProviderDocument::from_json(&bytes).ok());
+        Ok(document.filter(|document| document.check_for(self.card).is_ok()))
     }
 
     /// Sees to it that the relay has the card and a document with the newest prekey; makes that if it is due. Gives what
@@ -109,19 +120,17 @@ impl Publication<'_> {
         let now = unix_now();
         let listed = self.lifetimes.listed(&rotated.prekeys, now);
         let newest = listed.into_iter().max_by_key(|p| p.not_after());
-        let there = relay
-            .provider(self.card.id())?
-            .and_then(|bytes| ProviderDocument::from_json(&bytes).ok())
-            .filter(|document| document.check_for(self.card).is_ok());
+        let there = self.there(relay)?;
         let is_fresh =
             |document: &ProviderDocument| newest.as_ref().is_some_and(|p| document.takes(p.id(), now));
         if there.as_ref().is_some_and(is_fresh) {
             return Ok(None);
         }
+        let foreign = foreign(there.as_ref(), &rotated.prekeys);
         // An older document that the relay still shows brings no old contact back.
         let known = self.store.document().is_some();
         let contact = there.as_ref().filter(|_| !known).and_then(ProviderDocument::contact);
-        let document = self.document(relay, contact, &rotated.prekeys)?;
+        let document = self.document(relay, contact, &rotated.prekeys, there.as_ref())?;
         if there.is_none() {
             self.put_card(relay)?;
         }
@@ -131,7 +140,7 @@ impl Publication<'_> {
             Err(PublishError::Relay(e)) if e.status() == Some(409) => return Ok(None),
             Err(e) => return Err(e),
         }
-        Ok(Some(PublishedDocument { document, made: rotated.made, forgotten: rotated.forgotten }))
+        Ok(Some(PublishedDocument { document, made: rotated.made, forgotten: rotated.forgotten, foreign }))
     }
 
     fn check_owner(&self) -> Result<(), PublishError> {
@@ -147,13 +156,15 @@ impl Publication<'_> {
         &self,
         relay: &RelayClient,
         contact: Option<&str>,
-        prekeys: &tacit_exchange::Prekeys,
+        prekeys: &Prekeys,
+        there: Option<&ProviderDocument>,
     ) -> Result<ProviderDocument, PublishError> {
         let last = self.store.document();
         let kept = last.as_ref().and_then(ProviderDocument::contact);
         let now = unix_now();
         // Of two documents the later counts, also when both are made within a second.
-        let issued_at = last.as_ref().map_or(now, |last| now.max(last.issued_at().saturating_add(1)));
+        let before = last.as_ref().into_iter().chain(there).map(ProviderDocument::issued_at).max();
+        let issued_at = before.map_or(now, |before| now.max(before.saturating_add(1)));
         let content = UnsignedProvider {
             card: self.card.id(),
             relay: relay.address().to_string(),
@@ -176,4 +187,11 @@ impl Publication<'_> {
         relay.put_provider(document, self.key)?;
         Ok(self.store.keep_document(document)?)
     }
+}
+
+/// How many prekeys a document lists that are still good and that are not ours.
+fn foreign(document: Option<&ProviderDocument>, ours: &Prekeys) -> usize {
+    let now = unix_now();
+    let listed = document.into_iter().flat_map(ProviderDocument::prekeys);
+    listed.filter(|prekey| prekey.not_after() > now && ours.get(prekey.id()).is_none()).count()
 }

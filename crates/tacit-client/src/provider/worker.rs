@@ -65,6 +65,10 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 /// The longest that a request is left alone that could not be answered.
 const LONGEST_LEFT_ALONE: Duration = Duration::from_secs(600);
 const PAGE: u32 = 32;
+/// Before the second page of a list of which nothing could be taken; twice as long before each page after it.
+const BETWEEN_PAGES: Duration = Duration::from_millis(100);
+/// The longest such pause, and the one after a request that came to nothing.
+const MOMENT: Duration = Duration::from_secs(2);
 
 impl Worker {
     /// A worker that tells `events` what it does.
@@ -190,6 +194,9 @@ impl Shared {
         self.reload_prekeys()?;
         if let Some(published) = published {
             self.tell(Event::Published { made: published.made, forgotten: published.forgotten });
+            if published.foreign > 0 {
+                self.tell(Event::ForeignPrekeys { count: published.foreign, file: self.store.file() });
+            }
         }
         Ok(())
     }
@@ -256,6 +263,7 @@ impl Shared {
     fn look(&self, offered: &[Offered]) -> Result<Look, RelayError> {
         let wait = if self.options.once { Duration::ZERO } else { self.options.poll };
         let (mut after, mut wait, mut some) = (None::<String>, wait, false);
+        let mut pause = BETWEEN_PAGES;
         loop {
             let card = self.model.card.id();
             let page = self.relay.waiting(card, &self.key, after.as_deref(), wait, PAGE)?;
@@ -271,13 +279,16 @@ impl Shared {
             // Only the first page is waited for.
             wait = Duration::ZERO;
             match page.next.filter(|next| !page.requests.is_empty() && after.as_ref() != Some(next)) {
+                // A relay may list without end.
+                Some(_) if self.stop.sleep(jittered(pause)) => return Ok(Look::Nothing),
                 Some(next) => after = Some(next),
                 None => break,
             }
+            pause = (pause * 2).min(MOMENT);
         }
         if some && !self.options.once {
             // The relay does not wait while something is listed that cannot be taken.
-            self.stop.sleep(jittered(Duration::from_secs(2)));
+            self.stop.sleep(jittered(MOMENT));
         }
         Ok(Look::Nothing)
     }
@@ -310,9 +321,16 @@ impl Shared {
                     _ => {}
                 }
                 drop(state);
+                let came_to_nothing = matches!(event, Event::Gone(_));
                 self.tell(event);
+                if came_to_nothing {
+                    self.stop.sleep(jittered(BETWEEN_PAGES));
+                }
             }
-            Err(why) => self.give_up(id, why),
+            Err(why) => {
+                self.give_up(id, why);
+                self.stop.sleep(jittered(MOMENT));
+            }
         }
         Ok(true)
     }

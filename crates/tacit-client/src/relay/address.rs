@@ -51,7 +51,8 @@ pub enum PlainHttp {
 pub enum AddressError {
     /// Not a URL with a host.
     #[error(
-        "`{0}` is not the address of a relay: it must be https:// and a host, such as https://relay.example"
+        "`{0}` is not the address of a relay: it must be https:// and a host, such as https://relay.example, or on this \
+         machine http://127.0.0.1:7878"
     )]
     Malformed(String),
     /// More than a host and a port.
@@ -68,7 +69,7 @@ impl RelayAddress {
     /// # Errors
     /// [`AddressError`].
     pub fn parse(text: &str, plain: PlainHttp) -> Result<Self, AddressError> {
-        let shown = || text.chars().take(200).filter(|c| !c.is_control()).collect::<String>();
+        let shown = || super::error::shown(text, 200);
         let malformed = || AddressError::Malformed(shown());
         let too_much = |what| AddressError::TooMuch(shown(), what);
         if text.contains('@') {

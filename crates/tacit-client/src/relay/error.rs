@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
+use tacit_claim::is_deceptive;
 
 /// A relay's refusal: an RFC 9457 problem document, or what stands in for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Problem {
             detail: Option<String>,
         }
         let document: Document = serde_json::from_slice(body).unwrap_or_default();
-        let plain = |text: String| -> String { text.chars().filter(|c| !c.is_control()).take(500).collect() };
+        let plain = |text: String| shown(&text, 500);
         let named = ureq::http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
         Self {
             status,
@@ -51,6 +52,11 @@ impl fmt::Display for Problem {
             None => Ok(()),
         }
     }
+}
+
+/// A stranger's text for a terminal: nothing that steers it or changes the direction of writing, and not too long.
+pub(super) fn shown(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !is_deceptive(*c)).take(most).collect()
 }
 
 /// Why a relay did not do what it was asked for.
@@ -137,8 +143,8 @@ impl RelayError {
                 "check the address and that the relay runs (`tacit serve`), then try again".to_owned()
             }
             Self::Tls { .. } => {
-                "check the address; of a relay with a certificate of its own authority, name the \
-                authority's certificate with --ca"
+                "check the address and that the relay speaks TLS; where its certificate is by an authority of its own, name \
+                 that with --ca"
                     .to_owned()
             }
             Self::Redirect { .. } => {
@@ -173,6 +179,8 @@ mod tests {
         );
         assert_eq!(read(b"<html>"), "Payload Too Large (413)");
         assert_eq!(read(br#"{"title":"a\u001b[31m"}"#), "a[31m (413)");
+        // Shown from right to left, the rest of the line would read as something else.
+        assert_eq!(read(br#"{"title":"a\u202eb","detail":"\u2066c\u200f"}"#), "ab (413): c");
         assert_eq!(Problem::read(799, b"", None).to_string(), "an unknown status (799)");
         assert!(Problem::read(503, b"", None).is_passing() && !Problem::read(500, b"", None).is_passing());
     }

@@ -12,7 +12,7 @@ use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
 use super::address::RelayAddress;
-use super::error::{Problem, RelayError};
+use super::error::{Problem, RelayError, shown};
 use super::retry::{Attempts, Patience};
 
 /// How a client talks to a relay.
@@ -152,8 +152,7 @@ impl Transport {
         let status = response.status();
         if status.is_redirection() {
             let location = field(&response, header::LOCATION).unwrap_or("nowhere");
-            let location = location.chars().filter(|c| !c.is_control()).take(200).collect();
-            return Err(RelayError::Redirect { status: status.as_u16(), location });
+            return Err(RelayError::Redirect { status: status.as_u16(), location: shown(location, 200) });
         }
         if !status.is_success() {
             let retry_after = field(&response, header::RETRY_AFTER)

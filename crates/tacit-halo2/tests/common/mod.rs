@@ -149,6 +149,11 @@ pub fn random_cases(usual: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..asked }
 }
 
+/// Whether to try everything there is to try, and not a part of each attack: minutes more.
+pub fn is_thorough() -> bool {
+    std::env::var("TACIT_TESTS_THOROUGH").as_deref() == Ok("1")
+}
+
 /// Threads for work that can be split.
 pub fn in_parallel<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
     use rayon::prelude::*;

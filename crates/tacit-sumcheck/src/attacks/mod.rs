@@ -34,6 +34,11 @@ use crate::protocol::{self, public_vectors, segment_blinds};
 use crate::transcript::{Oracle, Transcript};
 use crate::witness::{Misfit, fill, multiplicities};
 
+/// How many cases are tried of each attack: `all` with `TACIT_TESTS_THOROUGH=1` in the environment, which takes minutes.
+fn cases(usual: usize, all: usize) -> usize {
+    if std::env::var("TACIT_TESTS_THOROUGH").as_deref() == Ok("1") { all } else { usual }
+}
+
 /// Public values of a statement.
 type Public = BTreeMap<TensorId, Vec<i64>>;
 

@@ -33,7 +33,7 @@ fn points_that_meet_are_added_like_any_others() {
     let mut rng = SplitMix(90);
     let mut random = ChaCha20Rng::seed_from_u64(91);
     let mut identities = 0;
-    for round in 0..80 {
+    for round in 0..super::cases(30, 80) {
         // A few points, their opposites, multiples and sums: of generators, as a prover may choose them.
         let base = generators.rows[rng.range(0, 63) as usize];
         let mut pool = vec![base, -base, generators.h, generators.u, Affine::default()];

@@ -258,7 +258,7 @@ fn long() -> Vec<u8> {
 #[test]
 fn hostile_systems_do_not_panic() {
     let long = long();
-    let count = 150;
+    let count = super::cases(50, 150) as u64;
     let mut relations = 0;
     for seed in 0..count {
         let system = hostile(seed);

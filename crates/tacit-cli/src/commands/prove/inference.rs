@@ -10,7 +10,7 @@ use tacit_core::files::{self, Access};
 use tacit_core::{Proved, Record, prove_inference};
 
 use super::{Owned, check_outputs, describe};
-use crate::args::{Hidden, ProveInference, Proving, Revealed};
+use crate::args::prove::{Hidden, ProveInference, Proving, Revealed};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;

@@ -12,7 +12,7 @@ use tacit_claim::{Card, CardPoints, Claim, EngineId, WeightsOpening};
 use tacit_core::srs::SrsOrigin;
 use tacit_model::Model;
 
-use crate::args::{Prove, Proving};
+use crate::args::prove::{Prove, Proving};
 use crate::failure::Failure;
 use crate::load;
 use crate::outputs;

@@ -14,7 +14,7 @@ use tacit_data::TestSetFile;
 use tacit_model::{Labels, Schema};
 
 use super::{Owned, check_outputs, describe};
-use crate::args::{HiddenOfTest, OneChunk, ProveAccuracy, ProvePredictions, Proving, RevealedOfTest};
+use crate::args::prove::{HiddenOfTest, OneChunk, ProveAccuracy, ProvePredictions, Proving, RevealedOfTest};
 use crate::failure::Failure;
 use crate::home::data_folder;
 use crate::load;

@@ -10,6 +10,8 @@ use tacit_client::provider::{
     Event, PrekeyStore, ProviderModel, Said, StopSignal, Worker, WorkerHandle, WorkerOptions,
 };
 
+use tacit_exchange::Unopened;
+
 use super::relay;
 use crate::args::exchange::ProviderWork;
 use crate::failure::{Failure, UNUSABLE};
@@ -115,6 +117,10 @@ fn tell(json: bool, event: &Event) {
             },
             json!({ "event": "published", "prekey": made.map(|p| p.to_string()), "deleted": forgotten }),
         ),
+        Event::ForeignPrekeys { count, file } => (
+            super::foreign_prekeys(*count, file),
+            json!({ "event": "foreign_prekeys", "count": count, "prekeys": file.display().to_string() }),
+        ),
         Event::NotPublished(e) => (
             format!("prekeys could not be looked after, tried again soon: {e}"),
             json!({ "event": "not_published", "why": e.to_string() }),
@@ -152,6 +158,9 @@ fn said_text(said: &Said) -> (&'static str, Option<String>) {
         Said::Proved(_) => ("answered", None),
         Said::Refused => ("refused", None),
         Said::Failed(why) => ("failed", Some(why.clone())),
+        Said::NotOpened(Unopened::PrekeyGone) => {
+            ("not_opened", Some("its prekey is not here (any more); its sender was told".to_owned()))
+        }
         Said::NotOpened(why) => ("not_opened", Some(why.to_string())),
     }
 }

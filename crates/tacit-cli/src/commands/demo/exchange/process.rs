@@ -78,8 +78,14 @@ impl Party {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let said: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let said = said.join(" ");
+        let said = said.strip_prefix("error: ").unwrap_or(&said);
         let code = output.status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(2);
-        Err(Failure::new(said.join(" ")).code(code))
+        Err(match said.split_once(" help: ") {
+            Some((what, advice)) => Failure::new(what).advise(advice),
+            None => Failure::new(said),
+        }
+        .code(code))
     }
 
     /// Starts a command that goes on.

@@ -1,0 +1,142 @@
+//! `tacit quantize`, `predict`, `commit`, `commit-input`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use tacit_claim::CardName;
+
+use super::{Force, InputFile, Passphrase};
+
+/// `tacit quantize`
+#[derive(Debug, Args)]
+#[command(
+    about = "Turn an ONNX model of floats into a quantised model of exact integers",
+    long_about = "Turn an ONNX model of floats into a quantised model of exact integers.\n\n\
+        Scales are chosen on the calibration records. With --labels, the accuracies of the float and of the quantised \
+        model on these records are printed side by side. Without --schema, names, decimals and ranges are inferred from \
+        the data and written to MODEL.schema.json beside the model; look at them before committing: every record \
+        within the ranges can be proved, no other can.",
+    after_help = "Example:\n  tacit quantize model.onnx --data train.csv --labels diagnosis --schema schema.json -o model.tacit"
+)]
+pub(crate) struct Quantize {
+    /// The float model
+    #[arg(value_name = "MODEL.onnx")]
+    pub(crate) onnx: PathBuf,
+    /// Records to calibrate on: CSV with a header, .npy, .npz or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Column or array of the data that holds the classes
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) labels: Option<String>,
+    /// Names, decimals and ranges of the features, names of the classes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
+    /// Width of the weights in bits, 2 to 16
+    #[arg(long, value_name = "BITS", default_value_t = 8)]
+    pub(crate) weight_bits: u8,
+    /// Width of the activations in bits, 4 to 24
+    #[arg(long, value_name = "BITS", default_value_t = 16)]
+    pub(crate) activation_bits: u8,
+    /// The quantised model, weights included
+    #[arg(short, long, value_name = "MODEL.tacit")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// `tacit predict`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  tacit predict model.tacit --input patients.csv --row 0\n  tacit predict model.tacit --input patients.csv -o answers.csv"
+)]
+pub(crate) struct Predict {
+    /// The quantised model
+    #[arg(value_name = "MODEL.tacit")]
+    pub(crate) model: PathBuf,
+    /// Records: CSV with a header, .npy, .npz or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// One record, counted from 0; all without it
+    #[arg(long, value_name = "N")]
+    pub(crate) row: Option<usize>,
+    /// Column or array that holds the classes: also count how many answers are right
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) labels: Option<String>,
+    /// Clip values to their declared range, and count them, instead of refusing them
+    #[arg(long)]
+    pub(crate) clip: bool,
+    /// Write the answers here as CSV
+    #[arg(short, long, value_name = "OUT.csv")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// `tacit commit`
+#[derive(Debug, Args)]
+#[command(
+    about = "Commit to a quantised model: a public card and a secret opening",
+    long_about = "Commit to a quantised model.\n\n\
+        Writes DIR/card.json for everybody, DIR/opening.secret, which never leaves the owner, and DIR/owner.key, the \
+        identity that signed the card, unless --key names one. An owner.key that is already in DIR is never replaced: \
+        with --force it signs again. For the sumcheck engine the card holds a certificate that every weight fits its \
+        width; of a large model, DIR/card.points holds it: hand it out with the card.",
+    after_help = "Examples:\n  tacit commit model.tacit -o card --name \"diagnosis 2\"\n  tacit commit model.tacit -o card --engine all"
+)]
+pub(crate) struct Commit {
+    /// The quantised model
+    #[arg(value_name = "MODEL.tacit")]
+    pub(crate) model: PathBuf,
+    /// Folder for the card and its secrets
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Engine to commit for
+    #[arg(long, value_enum, default_value_t = EngineChoice::Sumcheck)]
+    pub(crate) engine: EngineChoice,
+    /// Sign with this identity
+    #[arg(long, value_name = "owner.key")]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) unlock: Passphrase,
+    /// Let everybody who has the model file check it against the card
+    #[arg(long)]
+    pub(crate) public_weights: bool,
+    /// Name of the model on the card [default: the model's file name]
+    #[arg(long)]
+    pub(crate) name: Option<CardName>,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
+
+/// Engines of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineChoice {
+    /// No setup, large models, quick proofs
+    Sumcheck,
+    /// Proofs of four to five kilobytes; needs a setup and takes longer
+    Halo2,
+    /// Both
+    All,
+}
+
+/// `tacit commit-input`
+#[derive(Debug, Args)]
+#[command(
+    about = "Commit to a record ahead of a proof",
+    long_about = "Commit to a record ahead of a proof, for every engine of the card.\n\n\
+        Hand the commitments, which are printed, to whoever will verify, and the secret file to the prover. A proof made \
+        with it shows the same commitment.",
+    after_help = "Example:\n  tacit commit-input --card card.json --input patient.csv --row 0 -o input.secret"
+)]
+pub(crate) struct CommitInput {
+    /// The card of the model that the record is for
+    #[arg(long, value_name = "card.json")]
+    pub(crate) card: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: InputFile,
+    /// The record and its salts, secret
+    #[arg(short, long, value_name = "input.secret")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) force: Force,
+}
