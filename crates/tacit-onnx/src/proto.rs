@@ -7,7 +7,7 @@ use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::prelude::f16;
 
-use crate::error::OnnxError;
+use crate::error::{OnnxError, UnsupportedNode};
 use crate::guard::guarded;
 use crate::tensor::{Tensor, elements};
 use crate::wire;
@@ -234,7 +234,8 @@ impl<'a> NodeView<'a> {
     }
 
     pub(crate) fn unsupported(&self) -> OnnxError {
-        OnnxError::UnsupportedOperator { op: operator(self.proto), node: node_name(self.proto) }
+        let node = UnsupportedNode { op: operator(self.proto), node: node_name(self.proto) };
+        OnnxError::UnsupportedOperator { nodes: vec![node] }
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<&'a pb::AttributeProto> {

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 use support::{expected, onnx, records, refused, schema};
 use tacit_model::OutputScale;
-use tacit_onnx::{OnnxError, QuantiseOptions, SUPPORTED_OPERATORS, float_logits, probe, quantise};
+use tacit_onnx::{
+    OnnxError, QuantiseOptions, SUPPORTED_OPERATORS, UnsupportedNode, float_logits, probe, quantise,
+};
 
 fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x - y).abs() <= tolerance)
@@ -45,7 +47,7 @@ fn quantised_logits_approximate_the_float_ones() {
             assert!(close(&real, want, tolerance), "{name}: {real:?} instead of {want:?}");
         }
         // Wider weights come closer.
-        let wide = QuantiseOptions { weight_bits: 16, ..QuantiseOptions::default() };
+        let wide = QuantiseOptions { weight_bits: Some(16), ..QuantiseOptions::default() };
         let (_, report) = quantise(&onnx(&name), &schema, &calibration, None, &wide).unwrap();
         let tolerance = 0.001 * report.largest_output;
         assert!(
@@ -84,10 +86,12 @@ fn refusals_say_why() {
 }
 
 #[test]
-fn an_unsupported_operator_is_named_with_its_node_and_the_alternatives() {
+fn unsupported_operators_are_all_named_with_their_nodes_and_the_alternatives() {
     let schema = schema(4, 4, -20_000, 20_000, 0);
-    let error = float_logits(&onnx("unsupported_tanh"), &schema, &[vec![0; 4]], None).unwrap_err();
-    assert_eq!(error, OnnxError::UnsupportedOperator { op: "Tanh".into(), node: "Tanh_r".into() });
+    let error = float_logits(&onnx("unsupported"), &schema, &[vec![0; 4]], None).unwrap_err();
+    let node = |op: &str, node: &str| UnsupportedNode { op: op.into(), node: node.into() };
+    let nodes = vec![node("Sin", "Sin_r"), node("com.acme.Twist", "Twist_s"), node("Det", "Det_out")];
+    assert_eq!(error, OnnxError::UnsupportedOperator { nodes });
     for op in SUPPORTED_OPERATORS {
         assert!(error.to_string().contains(op), "{op}");
     }
@@ -191,8 +195,8 @@ fn arguments_that_do_not_fit_are_refused() {
     let two = schema(4, 4, -20_000, 20_000, 2);
     run(&two, &rows, None, &good, |e| matches!(e, OnnxError::ClassCount { outputs: 3, classes: 2 }));
     for options in [
-        QuantiseOptions { weight_bits: 1, ..good.clone() },
-        QuantiseOptions { weight_bits: 17, ..good.clone() },
+        QuantiseOptions { weight_bits: Some(1), ..good.clone() },
+        QuantiseOptions { weight_bits: Some(17), ..good.clone() },
         QuantiseOptions { activation_bits: 25, ..good.clone() },
         QuantiseOptions { headroom_bits: 9, ..good.clone() },
     ] {
@@ -224,15 +228,16 @@ fn the_same_arguments_give_the_same_model() {
 
 #[test]
 fn a_summary_lists_inputs_outputs_and_operators() {
-    let summary = probe(&onnx("unsupported_tanh")).unwrap();
+    let summary = probe(&onnx("unsupported")).unwrap();
     assert_eq!(summary.inputs[0].name, "record");
     assert_eq!(summary.inputs[0].element_type, Some("FLOAT"));
     assert_eq!(summary.inputs[0].shape, Some(vec![None, Some(4)]));
     assert_eq!(summary.chosen_output.as_deref(), Some("out"));
-    assert_eq!(summary.operators, [("Gemm".to_owned(), 2), ("Tanh".to_owned(), 1)]);
-    assert_eq!(summary.unsupported, ["Tanh"]);
+    let count = |op: &str| (op.to_owned(), 1);
+    assert_eq!(summary.operators, [count("Det"), count("Gemm"), count("Sin"), count("com.acme.Twist")]);
+    assert_eq!(summary.unsupported, ["Det", "Sin", "com.acme.Twist"]);
     assert_eq!(summary.opset, 17);
-    assert_eq!(summary.constants, 6 * 4 + 6 + 3 * 6 + 3);
+    assert_eq!(summary.constants, 6 * 4 + 6);
     // Only what the scores depend on has to be supported.
     let summary = probe(&onnx("sklearn_mlp_binary")).unwrap();
     assert!(summary.operators.iter().any(|(op, _)| op == "ai.onnx.ml.ArrayFeatureExtractor"));
@@ -254,7 +259,8 @@ fn weights_show_in_scales_only() {
     let at = bytes.windows(raw.len()).position(|w| w == raw).unwrap();
     other[at..at + raw.len()].iter_mut().skip(3).step_by(8).for_each(|b| *b ^= 0x80);
     let architecture = |bytes: &[u8]| {
-        let options = QuantiseOptions::default();
+        // Of one width: the choice of a width follows from what it costs.
+        let options = QuantiseOptions { weight_bits: Some(8), ..QuantiseOptions::default() };
         quantise(bytes, &schema, &calibration, None, &options).unwrap().0.architecture().clone()
     };
     let (a, b) = (architecture(&bytes), architecture(&other));
