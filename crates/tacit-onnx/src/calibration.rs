@@ -53,11 +53,8 @@ impl Calibration {
             })
             .reduce(nothing, |a, b| a.into_iter().zip(b).map(|(a, b)| wider(a, b)).collect());
         let numbers: usize = graph.nodes.iter().map(|n| n.len()).sum();
-        let work: usize = graph
-            .nodes
-            .iter()
-            .map(|n| n.len() * Matrices::of(&n.op).map_or(1, |m| m.rows))
-            .sum();
+        let work: usize =
+            graph.nodes.iter().map(|n| n.len() * Matrices::of(&n.op).map_or(1, |m| m.rows)).sum();
         let count = (TUNING_NUMBERS / numbers.max(1)).min(TUNING_WORK / work.max(1)).clamp(1, TUNING_RECORDS);
         let rows: Vec<usize> = spread(records.len(), count).collect();
         let rule = &step.rule;

@@ -137,8 +137,7 @@ fn channels_behind(
     let (node, outputs) = (&graph.nodes[first], Matrices::of(&graph.nodes[first].op)?.outputs());
     let each = node.len() / outputs;
     let dense = matches!(node.op, FloatOp::MatMul { .. });
-    let mut of: Vec<usize> =
-        (0..node.len()).map(|j| if dense { j % outputs } else { j / each }).collect();
+    let mut of: Vec<usize> = (0..node.len()).map(|j| if dense { j % outputs } else { j / each }).collect();
     for i in between {
         let node = &graph.nodes[i];
         of = match &node.op {

@@ -87,12 +87,7 @@ fn merge_affines(graph: &mut FloatGraph, i: ValueId) -> bool {
 
 /// Reshapes, transposes and (where `padded`) zero paddings from `x` upwards, each read by nothing else, and the value that
 /// they start from.
-fn shape_chain(
-    graph: &FloatGraph,
-    mut x: ValueId,
-    uses: &[usize],
-    padded: bool,
-) -> (Vec<ValueId>, ValueId) {
+fn shape_chain(graph: &FloatGraph, mut x: ValueId, uses: &[usize], padded: bool) -> (Vec<ValueId>, ValueId) {
     let mut chain = Vec::new();
     while uses[x] == 1 {
         let next = match &graph.nodes[x].op {

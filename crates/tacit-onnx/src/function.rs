@@ -15,9 +15,6 @@ pub(crate) enum Function {
     Elu {
         alpha: f64,
     },
-    Celu {
-        alpha: f64,
-    },
     Selu {
         alpha: f64,
         gamma: f64,
@@ -79,7 +76,6 @@ impl Function {
             Self::Erf => libm::erf(x),
             Self::HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
             Self::Elu { alpha } => x.max(0.0) + alpha * x.min(0.0).exp_m1(),
-            Self::Celu { alpha } => x.max(0.0) + alpha * (x.min(0.0) / alpha).exp_m1(),
             Self::Selu { alpha, gamma } => gamma * (x.max(0.0) + alpha * x.min(0.0).exp_m1()),
             Self::LeakyRelu { alpha } => x.max(0.0) + alpha * x.min(0.0),
             Self::Softplus => softplus(x),
@@ -112,7 +108,6 @@ impl Function {
             }
             Self::HardSigmoid { .. } => table(0.0, -1.0, 1.0),
             Self::Elu { .. } => table(1.0, -8.0, 0.0),
-            Self::Celu { alpha } => table(1.0, -8.0 * reach(alpha.abs()), 0.0),
             Self::Selu { gamma, .. } => table(gamma, -8.0, 0.0),
             Self::LeakyRelu { alpha } => line(alpha, 1.0 - alpha),
             Self::Abs => line(-1.0, 2.0),
@@ -174,13 +169,12 @@ mod tests {
     /// Largest change of a table's function beyond its bounds.
     const LEFT_OUT: f64 = 0.006;
 
-    const ALL: [Function; 16] = [
+    const ALL: [Function; 15] = [
         Function::Sigmoid,
         Function::Tanh,
         Function::Erf,
         Function::HardSigmoid { alpha: 0.2, beta: 0.5 },
         Function::Elu { alpha: 1.0 },
-        Function::Celu { alpha: 2.0 },
         Function::Selu { alpha: 1.673_263, gamma: 1.050_701 },
         Function::LeakyRelu { alpha: 0.1 },
         Function::Softplus,

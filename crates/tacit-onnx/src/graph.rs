@@ -72,7 +72,9 @@ impl FloatOp {
             | Self::Largest { x, .. }
             | Self::Function { x, .. }
             | Self::Alias { x }
-            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x } | TailOp::ArgMax { x }) => vec![*x],
+            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x } | TailOp::ArgMax { x }) => {
+                vec![*x]
+            }
             Self::Sum { a, b, .. } | Self::Product { a, b } => vec![*a, *b],
             Self::Concat { parts, .. } => parts.clone(),
         }
@@ -93,7 +95,9 @@ impl FloatOp {
             | Self::Largest { x, .. }
             | Self::Function { x, .. }
             | Self::Alias { x }
-            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x } | TailOp::ArgMax { x }) => *x = f(*x),
+            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x } | TailOp::ArgMax { x }) => {
+                *x = f(*x)
+            }
             Self::Sum { a, b, .. } | Self::Product { a, b } => {
                 *a = f(*a);
                 *b = f(*b);

@@ -56,7 +56,6 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "AveragePool",
     "BatchNormalization",
     "Cast",
-    "Celu",
     "Clip",
     "Concat",
     "Constant",

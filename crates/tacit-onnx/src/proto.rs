@@ -36,9 +36,10 @@ pub(crate) struct Const {
 }
 
 impl Const {
-    /// The elements as integers; `None` where one is not.
+    /// The elements as integers, cut off at the ends of their type; `None` where one is not. Exporters write "to the end"
+    /// as the largest.
     pub(crate) fn integers(&self) -> Option<Vec<i64>> {
-        let ok = |v: f64| v.fract() == 0.0 && v.abs() < 9.0e15;
+        let ok = |v: f64| v.fract() == 0.0;
         self.tensor.data.iter().map(|&v| ok(v).then_some(v as i64)).collect()
     }
 }

@@ -116,7 +116,17 @@ pub fn quantise(
 
     fold(&mut graph)?;
     let step = normalise::plan(&mut graph, schema, options.activation_bits)?;
-    let job = Job { graph, step, tail, schema, calibration, labels, logits: &logits, clipped_cells, reference_difference };
+    let job = Job {
+        graph,
+        step,
+        tail,
+        schema,
+        calibration,
+        labels,
+        logits: &logits,
+        clipped_cells,
+        reference_difference,
+    };
     let candidates = match &options.weight_bits {
         Some(bits) => std::slice::from_ref(bits),
         None => &AUTOMATIC_WIDTHS[..],

@@ -27,8 +27,7 @@ impl Emitter<'_> {
         let sign = if subtract { -1 } else { 1 };
         let terms = vec![(1i64 << ca, Operand::Value(qa.id)), (sign * (1i64 << cb), Operand::Value(qb.id))];
         let id = self.push(Op::Linear { terms, offset: 0 });
-        let values =
-            self.combined(i, &qa, &qb, |x, y| x * exp2(ca) + f64::from(sign as i32) * y * exp2(cb));
+        let values = self.combined(i, &qa, &qb, |x, y| x * exp2(ca) + f64::from(sign as i32) * y * exp2(cb));
         Ok(Accumulator { id, exponent, values, rounded: None, kind: "sum" })
     }
 

@@ -100,7 +100,8 @@ impl Emitter<'_> {
         let scale = fitting_exponent(result, top).unwrap_or(0);
         let values: Vec<i64> = reals.iter().map(|v| (v * exp2(scale)).round() as i64).collect();
         let last = first + values.len() as i64 - 1;
-        let (least, most) = (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0));
+        let (least, most) =
+            (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0));
         let operand = self.push(Op::Requant { x: x.id, shift, lo: first, hi: last });
         let operands = requantised(&x.values, shift, first, last);
         let rows = mapped(&operands, |row| {

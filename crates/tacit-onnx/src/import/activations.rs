@@ -23,8 +23,6 @@ impl<'a> Importer<'a> {
                 Function::HardSigmoid { alpha: alpha(f64::from(0.2f32)), beta: view.float("beta", 0.5) }
             }
             "Elu" => Function::Elu { alpha: alpha(1.0) },
-            "Celu" if alpha(1.0) == 0.0 => return Err(view.fail("`alpha` is zero")),
-            "Celu" => Function::Celu { alpha: alpha(1.0) },
             "Selu" => Function::Selu {
                 alpha: alpha(f64::from(1.673_263_2_f32)),
                 gamma: view.float("gamma", f64::from(1.050_701_f32)),

@@ -124,7 +124,12 @@ impl<'a> Importer<'a> {
     }
 
     /// A constant operand's shape per sample, checked to broadcast onto `x` without stretching it.
-    pub(super) fn per_sample(&self, view: &NodeView<'a>, x: ValueId, mut c: Tensor) -> Result<Tensor, OnnxError> {
+    pub(super) fn per_sample(
+        &self,
+        view: &NodeView<'a>,
+        x: ValueId,
+        mut c: Tensor,
+    ) -> Result<Tensor, OnnxError> {
         if self.input.batched && c.shape.len() == self.full_rank(x) {
             if c.shape[0] != 1 {
                 return Err(view.fail(format!("a constant of shape {:?} differs between samples", c.shape)));

@@ -28,9 +28,9 @@ impl<'a> Importer<'a> {
         let Some(given) = view.ints(name).filter(|v| !v.is_empty()) else { return Ok(vec![1; axes]) };
         let numbers: Option<Vec<usize>> =
             given.iter().map(|&v| usize::try_from(v).ok().filter(|v| (1..1 << 20).contains(v))).collect();
-        numbers.filter(|v| v.len() == axes).ok_or_else(|| {
-            view.fail(format!("`{name}` is {given:?}; {axes} numbers from 1 up are needed"))
-        })
+        numbers
+            .filter(|v| v.len() == axes)
+            .ok_or_else(|| view.fail(format!("`{name}` is {given:?}; {axes} numbers from 1 up are needed")))
     }
 
     /// `pads`, in front and behind.
@@ -175,8 +175,8 @@ impl<'a> Importer<'a> {
     ) -> Result<usize, OnnxError> {
         let given = view.int("group", 1);
         let groups = usize::try_from(given).ok().filter(|&g| g > 0 && channels % g == 0);
-        let groups =
-            groups.ok_or_else(|| view.fail(format!("{channels} channels cannot be split into {given} groups")))?;
+        let groups = groups
+            .ok_or_else(|| view.fail(format!("{channels} channels cannot be split into {given} groups")))?;
         if weight.shape.len() != axes + 2 || weight.shape.contains(&0) {
             return Err(view.fail(format!(
                 "its weight has the shape {:?}; {} axes are needed for {axes} axes of positions",
@@ -189,7 +189,8 @@ impl<'a> Importer<'a> {
 
     fn check_kernel_shape(&self, view: &NodeView<'a>, weight: &Tensor) -> Result<(), OnnxError> {
         let given = view.ints("kernel_shape").unwrap_or_default();
-        let same = given.iter().map(|&v| usize::try_from(v).ok()).eq(weight.shape[2..].iter().map(|&d| Some(d)));
+        let same =
+            given.iter().map(|&v| usize::try_from(v).ok()).eq(weight.shape[2..].iter().map(|&d| Some(d)));
         if given.is_empty() || same {
             return Ok(());
         }
@@ -217,7 +218,9 @@ impl<'a> Importer<'a> {
             return Err(view.fail(format!("a weight of shape {:?} for {channels} channels", weight.shape)));
         }
         self.check_kernel_shape(view, &weight)?;
-        if !matches!(view.text("auto_pad"), "" | "NOTSET" | "VALID") || view.attribute("output_shape").is_some() {
+        if !matches!(view.text("auto_pad"), "" | "NOTSET" | "VALID")
+            || view.attribute("output_shape").is_some()
+        {
             return Err(view.fail("only explicit `pads` are supported, not `auto_pad` and `output_shape`"));
         }
         let axes = lens.len();
@@ -304,7 +307,9 @@ impl<'a> Importer<'a> {
         for axis in 0..lens.len() {
             let extent = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
             if before[axis] >= extent || after[axis] >= extent {
-                return Err(view.fail("its padding is as wide as its windows, some of which would hold nothing"));
+                return Err(
+                    view.fail("its padding is as wide as its windows, some of which would hold nothing")
+                );
             }
         }
         Ok((x, geometry))

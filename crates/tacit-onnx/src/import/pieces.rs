@@ -165,8 +165,10 @@ impl<'a> Importer<'a> {
         let indices = self.constant(view, 1)?;
         let len = self.shape(x)[axis] as i64;
         let at = |&i: &i64| Some(if i < 0 { i + len } else { i }).filter(|i| (0..len).contains(i));
-        let places: Option<Vec<i64>> =
-            indices.integers().filter(|_| indices.batch_at.is_none()).and_then(|v| v.iter().map(at).collect());
+        let places: Option<Vec<i64>> = indices
+            .integers()
+            .filter(|_| indices.batch_at.is_none())
+            .and_then(|v| v.iter().map(at).collect());
         let places = places
             .filter(|p| (1..=64).contains(&p.len()))
             .ok_or_else(|| view.fail("only up to 64 constant places that exist can be picked"))?;
@@ -198,9 +200,12 @@ impl<'a> Importer<'a> {
         shape[axis] = 0;
         for &part in parts {
             let other = self.shape(part);
-            let fits = other.len() == shape.len() && (0..shape.len()).all(|i| i == axis || shape[i] == other[i]);
+            let fits =
+                other.len() == shape.len() && (0..shape.len()).all(|i| i == axis || shape[i] == other[i]);
             if !fits {
-                return Err(view.fail(format!("values of shapes {shape:?} and {other:?} do not fit side by side")));
+                return Err(
+                    view.fail(format!("values of shapes {shape:?} and {other:?} do not fit side by side"))
+                );
             }
             shape[axis] += other[axis];
         }
@@ -235,9 +240,11 @@ impl<'a> Importer<'a> {
                 continue;
             }
             let axis = self.sample_axis(view, axis, rank)?;
-            let limit = -(1 << 20)..1 << 20;
+            let limit = 0..1 << 20;
             if !limit.contains(&before) || !limit.contains(&after) {
-                return Err(view.fail("a padding is absurdly wide"));
+                return Err(
+                    view.fail(format!("paddings of {before} and {after}; use Slice to cut something off"))
+                );
             }
             (sides[0][axis], sides[1][axis]) = (before, after);
         }
@@ -262,8 +269,7 @@ impl<'a> Importer<'a> {
         if before.iter().chain(after).any(|&p| p < 0) {
             let (starts, ends) = (part(before, -1), part(after, -1));
             let left = |((d, s), e): ((&usize, &usize), &usize)| d.checked_sub(s + e);
-            let shape: Option<Vec<usize>> =
-                self.shape(x).iter().zip(&starts).zip(&ends).map(left).collect();
+            let shape: Option<Vec<usize>> = self.shape(x).iter().zip(&starts).zip(&ends).map(left).collect();
             let shape = shape.ok_or_else(|| view.fail("its padding cuts off more than there is"))?;
             let movement = Movement::Slice { steps: vec![1; starts.len()], starts };
             x = self.add(view, FloatOp::Move { x, movement }, shape)?;
@@ -273,7 +279,11 @@ impl<'a> Importer<'a> {
             return Ok(x);
         }
         let shape = sum(self.shape(x), &before, &after);
-        self.add(view, FloatOp::Move { x, movement: Movement::Pad { before, after, fill: Fill::Zero } }, shape)
+        self.add(
+            view,
+            FloatOp::Move { x, movement: Movement::Pad { before, after, fill: Fill::Zero } },
+            shape,
+        )
     }
 
     pub(super) fn expand(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {

@@ -199,8 +199,9 @@ impl<'a> Importer<'a> {
                 _ => None,
             })
             .collect();
-        let values = values
-            .ok_or_else(|| view.fail("it joins constants or integers with values that depend on the record"))?;
+        let values = values.ok_or_else(|| {
+            view.fail("it joins constants or integers with values that depend on the record")
+        })?;
         self.join(view, &values)
     }
 }
