@@ -1,4 +1,5 @@
-//! Convolutions, pooling and enlarging: operators whose operand has a channel axis and one or two axes of positions.
+//! Convolutions, and the windows and paddings of all operators whose operand has a channel axis and one or two axes of
+//! positions.
 
 use tacit_model::Window;
 
@@ -10,21 +11,26 @@ use crate::proto::NodeView;
 use crate::tensor::Tensor;
 
 /// Windows over the positions of one operand, with the padding around it.
-struct Geometry {
-    window: Window,
+pub(super) struct Geometry {
+    pub(super) window: Window,
     /// Padding in front of each axis.
-    before: Vec<usize>,
+    pub(super) before: Vec<usize>,
     /// Padding behind each axis, as the node asks for it.
-    after: Vec<usize>,
+    pub(super) after: Vec<usize>,
     /// Padding behind that only lets the last window fit (`ceil_mode`), and counts in no mean.
-    extra: Vec<usize>,
+    pub(super) extra: Vec<usize>,
     /// Windows along each axis.
-    positions: Vec<usize>,
+    pub(super) positions: Vec<usize>,
 }
 
 impl<'a> Importer<'a> {
     /// Attribute `name` with one positive number per axis of positions.
-    fn per_axis(&self, view: &NodeView<'a>, name: &str, axes: usize) -> Result<Vec<usize>, OnnxError> {
+    pub(super) fn per_axis(
+        &self,
+        view: &NodeView<'a>,
+        name: &str,
+        axes: usize,
+    ) -> Result<Vec<usize>, OnnxError> {
         let Some(given) = view.ints(name).filter(|v| !v.is_empty()) else { return Ok(vec![1; axes]) };
         let numbers: Option<Vec<usize>> =
             given.iter().map(|&v| usize::try_from(v).ok().filter(|v| (1..1 << 20).contains(v))).collect();
@@ -47,7 +53,7 @@ impl<'a> Importer<'a> {
     }
 
     /// The operand with its axes of positions; samples and channels lie before.
-    fn positions_of(&mut self, view: &NodeView<'a>) -> Result<(ValueId, Vec<usize>), OnnxError> {
+    pub(super) fn positions_of(&mut self, view: &NodeView<'a>) -> Result<(ValueId, Vec<usize>), OnnxError> {
         let x = self.real(view, 0)?;
         let shape = self.shape(x);
         if !self.input.batched || !(2..=3).contains(&shape.len()) {
@@ -58,7 +64,7 @@ impl<'a> Importer<'a> {
         Ok((x, shape[1..].to_vec()))
     }
 
-    fn geometry(
+    pub(super) fn geometry(
         &self,
         view: &NodeView<'a>,
         lens: &[usize],
@@ -97,7 +103,7 @@ impl<'a> Importer<'a> {
             };
             let mut count = room / stride + 1;
             // A window more where a part of it fits, unless all of it would lie in the padding.
-            if ceil && room % stride != 0 && count * stride < len + before[axis] {
+            if ceil && !room.is_multiple_of(stride) && count * stride < len + before[axis] {
                 extra[axis] = count * stride + extent - padded;
                 count += 1;
             }
@@ -107,7 +113,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Fill around the positions of a value of shape `[channels, ..]`.
-    fn padded(
+    pub(super) fn padded(
         &mut self,
         view: &NodeView<'a>,
         x: ValueId,
@@ -130,7 +136,7 @@ impl<'a> Importer<'a> {
         let weight = self.finite(view, &weight)?;
         let groups = self.groups(view, channels, &weight, lens.len())?;
         let (outputs, each) = (weight.shape[0], weight.shape[1]);
-        if outputs % groups != 0 || each != channels / groups {
+        if !outputs.is_multiple_of(groups) || each != channels / groups {
             return Err(view.fail(format!(
                 "a weight of shape {:?} does not fit {channels} channels in {groups} groups",
                 weight.shape
@@ -174,7 +180,7 @@ impl<'a> Importer<'a> {
         axes: usize,
     ) -> Result<usize, OnnxError> {
         let given = view.int("group", 1);
-        let groups = usize::try_from(given).ok().filter(|&g| g > 0 && channels % g == 0);
+        let groups = usize::try_from(given).ok().filter(|&g| g > 0 && channels.is_multiple_of(g));
         let groups = groups
             .ok_or_else(|| view.fail(format!("{channels} channels cannot be split into {given} groups")))?;
         if weight.shape.len() != axes + 2 || weight.shape.contains(&0) {
@@ -293,216 +299,5 @@ impl<'a> Importer<'a> {
         let joined: Vec<usize> =
             [channels].into_iter().chain(lens.iter().zip(strides).map(|(l, s)| l * s)).collect();
         self.add(view, FloatOp::Reshape { x }, joined)
-    }
-
-    /// Windows of a pooling operator.
-    fn pooling(&mut self, view: &NodeView<'a>) -> Result<(ValueId, Geometry), OnnxError> {
-        let (x, lens) = self.positions_of(view)?;
-        if view.ints("kernel_shape").is_none() {
-            return Err(view.fail("`kernel_shape` is missing"));
-        }
-        let kernel = self.per_axis(view, "kernel_shape", lens.len())?;
-        let geometry = self.geometry(view, &lens, kernel)?;
-        let Geometry { window, before, after, .. } = &geometry;
-        for axis in 0..lens.len() {
-            let extent = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
-            if before[axis] >= extent || after[axis] >= extent {
-                return Err(
-                    view.fail("its padding is as wide as its windows, some of which would hold nothing")
-                );
-            }
-        }
-        Ok((x, geometry))
-    }
-
-    /// `[channels, positions.., kernel..]`.
-    fn windows(
-        &mut self,
-        view: &NodeView<'a>,
-        x: ValueId,
-        geometry: &Geometry,
-        fill: Fill,
-    ) -> Result<ValueId, OnnxError> {
-        let after: Vec<usize> = geometry.after.iter().zip(&geometry.extra).map(|(a, e)| a + e).collect();
-        let x = self.padded(view, x, &geometry.before, &after, fill)?;
-        let shape = [&self.shape(x)[..1], &geometry.positions, &geometry.window.kernel].concat();
-        self.add(view, FloatOp::Move { x, movement: Movement::Windows(geometry.window.clone()) }, shape)
-    }
-
-    pub(super) fn max_pool(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
-        if view.proto.output.get(1).is_some_and(|o| !o.is_empty()) {
-            return Err(view.fail("its indices are an output; only the maxima are supported"));
-        }
-        let (x, geometry) = self.pooling(view)?;
-        let channels = self.shape(x)[0];
-        let x = self.windows(view, x, &geometry, Fill::Lowest)?;
-        let axes = geometry.positions.len();
-        self.push(view, FloatOp::Largest { x, axes }, [&[channels], &geometry.positions[..]].concat())
-    }
-
-    pub(super) fn average_pool(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
-        let (x, geometry) = self.pooling(view)?;
-        let (channels, lens) = (self.shape(x)[0], self.shape(x)[1..].to_vec());
-        // First of all, since it holds the number of elements to its limit.
-        let x = self.windows(view, x, &geometry, Fill::Zero)?;
-        let padding_counts = view.int("count_include_pad", 0) != 0;
-        let Geometry { window, before, after, positions, .. } = &geometry;
-        // How many elements of a window count, axis by axis.
-        let counted = |axis: usize, position: usize| {
-            let (from, to) = match padding_counts {
-                true => (0, before[axis] + lens[axis] + after[axis]),
-                false => (before[axis], before[axis] + lens[axis]),
-            };
-            let start = position * window.strides[axis];
-            let inside = |k: &usize| (from..to).contains(&(start + k * window.dilations[axis]));
-            (0..window.kernel[axis]).filter(inside).count()
-        };
-        let mut by = Tensor::scalar(1.0);
-        for (axis, &count) in positions.iter().enumerate() {
-            let line = Tensor::vector((0..count).map(|p| 1.0 / counted(axis, p) as f64).collect());
-            let mut column = vec![1; positions.len() - axis];
-            column[0] = count;
-            let product = line.reshaped(column).and_then(|line| by.zip(&line, |a, b| a * b));
-            by = product.ok_or_else(|| view.fail("its windows are damaged"))?;
-        }
-        if by.data.windows(2).all(|w| w[0] == w[1]) {
-            by = Tensor::scalar(by.data[0]);
-        }
-        if !by.is_finite() {
-            return Err(view.fail("a window holds nothing but padding"));
-        }
-        let shape = [&[channels], &positions[..]].concat();
-        let axes = positions.len();
-        self.push(view, FloatOp::Total { x, axes, by }, shape)
-    }
-
-    /// Enlarging by whole factors, every element repeated.
-    pub(super) fn resize(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
-        let x = self.real(view, 0)?;
-        let from = self.shape(x).to_vec();
-        let mode = view.text("mode");
-        if !matches!(mode, "" | "nearest") || view.attribute("axes").is_some() {
-            return Err(view.fail("only the mode `nearest` without `axes` is supported"));
-        }
-        let rank = self.full_rank(x);
-        // Scales alone up to operator set 10; since then after the region of interest, and sizes after them.
-        let at = if self.opset < 11 { 1 } else { 2 };
-        let given = |c: &crate::proto::Const| c.tensor.data.len() == rank;
-        let scales = self.optional_constant(view, at)?.filter(|c| given(c));
-        let sizes = self.optional_constant(view, at + 1)?.filter(|c| given(c));
-        let skipped = usize::from(self.input.batched);
-        let factors: Option<Vec<usize>> = match (scales, sizes) {
-            (Some(scales), _) => {
-                let whole = |&s: &f64| (s.fract() == 0.0 && (1.0..4096.0).contains(&s)).then_some(s as usize);
-                let sample = scales.tensor.data[..skipped].iter().all(|&s| s == 1.0);
-                scales.tensor.data[skipped..].iter().map(whole).collect::<Option<_>>().filter(|_| sample)
-            }
-            (None, Some(sizes)) => sizes.tensor.data[skipped..]
-                .iter()
-                .zip(&from)
-                .map(|(&s, &d)| {
-                    let factor = s / d as f64;
-                    (factor.fract() == 0.0 && (1.0..4096.0).contains(&factor)).then_some(factor as usize)
-                })
-                .collect(),
-            (None, None) => return Err(view.fail("it has neither constant scales nor constant sizes")),
-        };
-        let Some(factors) = factors else {
-            return Err(view.fail("only whole factors are supported, and none on the sample axis"));
-        };
-        self.check_nearest(view, &factors)?;
-        // [a, b] to [a, 1, b, 1] to [a, f, b, g] to [a · f, b · g]; axes that stay are not split.
-        let (mut apart, mut repeated) = (Vec::new(), Vec::new());
-        for (&d, &f) in from.iter().zip(&factors) {
-            apart.push(d);
-            repeated.push(d);
-            if f > 1 {
-                apart.push(1);
-                repeated.push(f);
-            }
-        }
-        let to = from.iter().zip(&factors).map(|(d, f)| d * f).collect();
-        let x = self.add(view, FloatOp::Reshape { x }, apart)?;
-        let x = self.add(view, FloatOp::Move { x, movement: Movement::Broadcast }, repeated)?;
-        self.push(view, FloatOp::Reshape { x }, to)
-    }
-
-    /// Whether the rules for coordinates and rounding repeat every element as often.
-    fn check_nearest(&self, view: &NodeView<'a>, factors: &[usize]) -> Result<(), OnnxError> {
-        let or = |text: &'a str, default: &'static str| if text.is_empty() { default } else { text };
-        let (transform, rounding) = match self.opset {
-            ..11 => ("asymmetric", "floor"),
-            _ => (
-                or(view.text("coordinate_transformation_mode"), "half_pixel"),
-                or(view.text("nearest_mode"), "round_prefer_floor"),
-            ),
-        };
-        for &f in factors {
-            let source = |i: usize| -> Option<f64> {
-                let (i, f) = (i as f64, f as f64);
-                let at = match transform {
-                    "asymmetric" => i / f,
-                    "half_pixel" | "pytorch_half_pixel" | "half_pixel_symmetric" => (i + 0.5) / f - 0.5,
-                    _ => return None,
-                };
-                Some(match rounding {
-                    "floor" => at.floor(),
-                    "ceil" => at.ceil(),
-                    "round_prefer_floor" => (at - 0.5).ceil(),
-                    "round_prefer_ceil" => (at + 0.5).floor(),
-                    _ => return None,
-                })
-            };
-            // Inside, away from the ends where coordinates are clamped.
-            if !(f..3 * f).all(|i| source(i) == Some((i / f) as f64)) {
-                return Err(view.fail(format!(
-                    "the coordinates `{transform}` with the rounding `{rounding}` do not repeat elements {f} times"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Blocks of channels as blocks of positions, or back.
-    pub(super) fn depth_and_space(
-        &mut self,
-        view: &NodeView<'a>,
-        to_space: bool,
-    ) -> Result<Value, OnnxError> {
-        let (x, lens) = self.positions_of(view)?;
-        let given = view.int("blocksize", 0);
-        let (&[height, width], Some(block)) =
-            (&lens[..], usize::try_from(given).ok().filter(|b| (1..4096).contains(b)))
-        else {
-            return Err(
-                view.fail(format!("blocks of {given} do not fit the shape {lens:?} of its positions"))
-            );
-        };
-        let channels = self.shape(x)[0];
-        let fits = if to_space {
-            channels % (block * block) == 0
-        } else {
-            height % block == 0 && width % block == 0
-        };
-        if !fits {
-            return Err(view
-                .fail(format!("{channels} channels of {lens:?} positions hold no whole blocks of {block}")));
-        }
-        let (apart, perm, to) = if to_space {
-            let each = channels / (block * block);
-            let (apart, perm) = match view.text("mode") {
-                "" | "DCR" => (vec![block, block, each, height, width], vec![2, 3, 0, 4, 1]),
-                "CRD" => (vec![each, block, block, height, width], vec![0, 3, 1, 4, 2]),
-                other => return Err(view.fail(format!("the mode `{other}` is not known"))),
-            };
-            (apart, perm, vec![each, height * block, width * block])
-        } else {
-            let (h, w) = (height / block, width / block);
-            (vec![channels, h, block, w, block], vec![2, 4, 0, 1, 3], vec![channels * block * block, h, w])
-        };
-        let moved = perm.iter().map(|&p| apart[p]).collect();
-        let x = self.add(view, FloatOp::Reshape { x }, apart)?;
-        let x = self.add(view, FloatOp::Transpose { x, perm }, moved)?;
-        self.push(view, FloatOp::Reshape { x }, to)
     }
 }

@@ -7,8 +7,10 @@
 mod activations;
 mod arithmetic;
 mod constants;
+mod enlarge;
 mod image;
 mod pieces;
+mod pooling;
 mod reduce;
 mod shapes;
 
