@@ -1,5 +1,6 @@
 //! The float graph: what an ONNX file computes for one sample, in `f64`, with every constant resolved.
 
+use crate::convolution::Matrices;
 use crate::function::Function;
 use crate::movement::Movement;
 use crate::tensor::Tensor;
@@ -133,6 +134,12 @@ pub(crate) struct FloatGraph {
 }
 
 impl FloatGraph {
+    /// About how many multiplications one record takes, at least one.
+    pub(crate) fn work(&self) -> usize {
+        let of = |n: &FloatNode| n.len().saturating_mul(Matrices::of(&n.op).map_or(1, |m| m.rows));
+        self.nodes.iter().map(of).fold(1, usize::saturating_add)
+    }
+
     /// How many operators read each value; the output counts as read once more.
     pub(crate) fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.nodes.len()];

@@ -24,6 +24,10 @@ use crate::tensor::max_abs;
 
 /// Records on which tract and this crate's reading of the model are compared.
 const CHECKED_RECORDS: usize = 256;
+/// Most multiplications of that comparison, unless a few records take more.
+const CHECKED_WORK: usize = 1 << 33;
+/// Records compared whatever the work.
+const MIN_CHECKED_RECORDS: usize = 8;
 /// Largest difference allowed between the two, relative to the largest output: room for 32-bit against 64-bit floats.
 const CHECK_TOLERANCE: f64 = 0.01;
 
@@ -334,7 +338,8 @@ fn self_check(graph: &FloatGraph, real: &[Vec<f64>], logits: &[Vec<f64>]) -> Res
     let magnitude = logits.iter().map(|l| max_abs(l)).fold(0.0, f64::max);
     let mut largest = 0.0f64;
     let runner = Runner::new(graph);
-    for row in spread(real.len(), CHECKED_RECORDS) {
+    let most = (CHECKED_WORK / graph.work()).clamp(MIN_CHECKED_RECORDS, CHECKED_RECORDS);
+    for row in spread(real.len(), most) {
         let values = runner.run(&real[row]);
         let own = &values[graph.output];
         let differences: Vec<f64> = own.iter().zip(&logits[row]).map(|(a, b)| a - b).collect();
