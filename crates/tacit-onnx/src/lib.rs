@@ -39,6 +39,7 @@ mod rounding;
 mod sklearn;
 mod tail;
 mod tensor;
+mod upsample;
 mod wire;
 
 pub use error::{OnnxError, UnsupportedNode};
@@ -114,6 +115,7 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Tanh",
     "Transpose",
     "Unsqueeze",
+    "Upsample",
     "ai.onnx.ml.LinearClassifier",
     "ai.onnx.ml.LinearRegressor",
     "ai.onnx.ml.Normalizer",

@@ -21,6 +21,7 @@ use crate::report::{Accuracy, Attempt, QuantiseReport};
 use crate::sklearn;
 use crate::tail::{Tail, detach};
 use crate::tensor::max_abs;
+use crate::upsample;
 
 /// Records on which tract and this crate's reading of the model are compared.
 const CHECKED_RECORDS: usize = 256;
@@ -300,6 +301,7 @@ fn check_records(schema: &Schema, records: &[Vec<i64>], labels: Option<&[usize]>
 /// Reads a file up to its logits and prepares the reference run.
 fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel, OnnxError> {
     let mut proto = decode(onnx)?;
+    upsample::rewrite(&mut proto)?;
     let Some(graph) = &mut proto.graph else {
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
