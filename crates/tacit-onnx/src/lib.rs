@@ -24,14 +24,15 @@ mod fold;
 mod graph;
 mod guard;
 mod import;
+mod ml;
 mod normalise;
 mod outputs;
 mod proto;
+mod qdq;
 mod quantise;
 mod reference;
 mod report;
 mod rounding;
-mod sklearn;
 mod tail;
 mod tensor;
 mod wire;
@@ -52,7 +53,10 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Clip",
     "Concat",
     "Constant",
+    "ConvInteger",
     "Div",
+    "DynamicQuantizeLinear",
+    "DequantizeLinear",
     "Dropout",
     "Flatten",
     "Gather",
@@ -60,8 +64,12 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Identity",
     "LogSoftmax",
     "MatMul",
+    "MatMulInteger",
     "Mul",
     "Neg",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
     "Relu",
     "Reshape",
     "Shape",
@@ -73,11 +81,25 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Sub",
     "Transpose",
     "Unsqueeze",
+    "ai.onnx.ml.ArrayFeatureExtractor",
+    "ai.onnx.ml.Binarizer",
+    "ai.onnx.ml.FeatureVectorizer",
+    "ai.onnx.ml.Imputer",
+    "ai.onnx.ml.LabelEncoder",
     "ai.onnx.ml.LinearClassifier",
     "ai.onnx.ml.LinearRegressor",
     "ai.onnx.ml.Normalizer",
+    "ai.onnx.ml.OneHotEncoder",
     "ai.onnx.ml.Scaler",
     "ai.onnx.ml.ZipMap",
+    "com.microsoft.QGemm",
+    "com.microsoft.QLinearAdd",
+    "com.microsoft.QLinearAveragePool",
+    "com.microsoft.QLinearConcat",
+    "com.microsoft.QLinearGlobalAveragePool",
+    "com.microsoft.QLinearLeakyRelu",
+    "com.microsoft.QLinearMul",
+    "com.microsoft.QLinearSigmoid",
 ];
 
 /// Says what an ONNX file holds, supported or not.

@@ -10,12 +10,13 @@ use crate::error::OnnxError;
 use crate::fold::fold;
 use crate::graph::FloatGraph;
 use crate::import::{Imported, import};
+use crate::ml;
 use crate::normalise;
 use crate::outputs::choose;
-use crate::proto::decode;
+use crate::proto::{decode, opset};
+use crate::qdq;
 use crate::reference::Reference;
 use crate::report::{Accuracy, QuantiseReport};
-use crate::sklearn;
 use crate::tail::{Tail, detach};
 use crate::tensor::max_abs;
 
@@ -217,11 +218,13 @@ fn check_records(schema: &Schema, records: &[Vec<i64>], labels: Option<&[usize]>
 /// Reads a file up to its logits and prepares the reference run.
 fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel, OnnxError> {
     let mut proto = decode(onnx)?;
+    let opset = opset(&proto);
     let Some(graph) = &mut proto.graph else {
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
     let output = choose(graph, output)?;
-    sklearn::rewrite(graph)?;
+    qdq::rewrite(graph, opset)?;
+    ml::rewrite(graph, opset, &output, schema)?;
     let Imported { mut graph, input } = import(&proto, &output, onnx.len())?;
     let features = schema.features.len();
     if graph.nodes[0].len() != features {
