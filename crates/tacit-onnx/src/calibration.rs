@@ -1,8 +1,11 @@
 //! What the float graph does on the calibration records.
 
+use rayon::prelude::*;
 use tacit_model::requantise;
 
-use crate::graph::{FloatGraph, FloatOp};
+use crate::convolution::Matrices;
+use crate::evaluate::Runner;
+use crate::graph::FloatGraph;
 use crate::normalise::InputStep;
 
 /// Most records whose values are looked at for ranges.
@@ -36,21 +39,22 @@ impl Calibration {
         let real = |record: &[i64]| -> Vec<f64> {
             record.iter().zip(&step.factors).map(|(&q, f)| q as f64 * f).collect()
         };
-        let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); graph.nodes.len()];
-        for i in spread(records.len(), RANGE_RECORDS) {
-            for (range, values) in ranges.iter_mut().zip(graph.evaluate(&real(&records[i]))) {
-                *range = values.iter().fold(*range, |(lo, hi), &v| (lo.min(v), hi.max(v)));
-            }
-        }
-        let numbers: usize = graph.nodes.iter().map(|n| n.len()).sum();
-        let work: usize = graph
-            .nodes
-            .iter()
-            .map(|n| match &n.op {
-                FloatOp::MatMul { weight, .. } => n.len() * weight.shape[0],
-                _ => n.len(),
+        let runner = Runner::new(graph);
+        let nothing = || vec![(f64::INFINITY, f64::NEG_INFINITY); graph.nodes.len()];
+        let wider = |a: (f64, f64), b: (f64, f64)| (a.0.min(b.0), a.1.max(b.1));
+        let looked_at: Vec<usize> = spread(records.len(), RANGE_RECORDS).collect();
+        let ranges = looked_at
+            .par_iter()
+            .fold(nothing, |mut ranges, &i| {
+                for (range, values) in ranges.iter_mut().zip(runner.run(&real(&records[i]))) {
+                    *range = values.iter().fold(*range, |range, &v| wider(range, (v, v)));
+                }
+                ranges
             })
-            .sum();
+            .reduce(nothing, |a, b| a.into_iter().zip(b).map(|(a, b)| wider(a, b)).collect());
+        let numbers: usize = graph.nodes.iter().map(|n| n.len()).sum();
+        let work: usize =
+            graph.nodes.iter().map(|n| n.len() * Matrices::of(&n.op).map_or(1, |m| m.rows)).sum();
         let count = (TUNING_NUMBERS / numbers.max(1)).min(TUNING_WORK / work.max(1)).clamp(1, TUNING_RECORDS);
         let rows: Vec<usize> = spread(records.len(), count).collect();
         let rule = &step.rule;
@@ -61,7 +65,7 @@ impl Calibration {
         };
         Self {
             ranges,
-            real: rows.iter().map(|&i| graph.evaluate(&real(&records[i]))).collect(),
+            real: rows.par_iter().map(|&i| runner.run(&real(&records[i]))).collect(),
             first: rows.iter().map(|&i| first(&records[i])).collect(),
         }
     }

@@ -1,17 +1,18 @@
 //! Balancing neurons before weights are rounded.
 //!
-//! All weights of a layer share one scale, so a neuron with small weights beside one with large weights loses its
-//! precision. Between two dense layers with nothing but a ReLU in between, neuron `n` may be scaled by any `c > 0` and its
-//! outgoing weights by `1/c` without changing the function; here `c` makes its incoming and outgoing weights equally
+//! All weights of a layer share one scale, so a neuron (or a channel of a convolution) with small weights beside one with
+//! large weights loses its precision. Between two layers with nothing in between but operators that scale with their operand
+//! (a ReLU, a pooling), neuron `n` may be scaled by any `c > 0` and its outgoing weights by `1/c` without changing the function; here `c` makes its incoming and outgoing weights equally
 //! large (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019). Weights are
 //! hidden, so this shows nowhere in the architecture.
 //!
 //! The same freedom lets a whole layer be scaled so that its largest weight is exactly the largest integer of its width
 //! at a binary scale, where up to half of the integers would lie idle otherwise.
 
+use crate::convolution::Matrices;
 use crate::graph::{FloatGraph, FloatOp, ValueId};
 use crate::rounding::{exp2, fitting_exponent};
-use crate::tensor::{Tensor, max_abs};
+use crate::tensor::{Tensor, max_abs, transpose_map};
 
 /// Passes over all pairs of layers; more change nothing visible.
 const SWEEPS: usize = 8;
@@ -23,8 +24,8 @@ pub(crate) fn equalise(graph: &mut FloatGraph) -> bool {
     let pairs = pairs(graph);
     let mut factors = vec![Vec::new(); pairs.len()];
     for _ in 0..SWEEPS {
-        for (&(first, second), factors) in pairs.iter().zip(&mut factors) {
-            balance(graph, first, second, factors);
+        for (pair, factors) in pairs.iter().zip(&mut factors) {
+            balance(graph, pair, factors);
         }
     }
     !pairs.is_empty()
@@ -35,7 +36,7 @@ pub(crate) fn equalise(graph: &mut FloatGraph) -> bool {
 pub(crate) fn align(graph: &mut FloatGraph, weight_bits: u8) -> bool {
     let pairs = pairs(graph);
     let top = ((1i64 << (weight_bits - 1)) - 1) as f64;
-    for &(first, second) in &pairs {
+    for &Pair { first, second, .. } in &pairs {
         let Some((w1, bias, w2)) = layers(graph, first, second) else { continue };
         let largest = max_abs(&w1.data);
         if let Some(exponent) = fitting_exponent(largest, top) {
@@ -55,63 +56,149 @@ fn layers(
     second: ValueId,
 ) -> Option<(&mut Tensor, &mut Option<Vec<f64>>, &mut Tensor)> {
     let (before, after) = graph.nodes.split_at_mut(second);
-    match (&mut before.get_mut(first)?.op, &mut after.first_mut()?.op) {
-        (FloatOp::MatMul { weight: w1, bias, .. }, FloatOp::MatMul { weight: w2, .. }) => {
-            Some((w1, bias, w2))
-        }
-        _ => None,
-    }
+    let (FloatOp::MatMul { weight: w1, bias, .. } | FloatOp::Conv { weight: w1, bias, .. }) =
+        &mut before.get_mut(first)?.op
+    else {
+        return None;
+    };
+    let (FloatOp::MatMul { weight: w2, .. } | FloatOp::Conv { weight: w2, .. }) = &mut after.first_mut()?.op
+    else {
+        return None;
+    };
+    Some((w1, bias, w2))
 }
 
-/// Dense layers whose only reader is another, directly or through a ReLU.
-fn pairs(graph: &FloatGraph) -> Vec<(ValueId, ValueId)> {
+/// Two layers of which the second alone reads the first.
+struct Pair {
+    first: ValueId,
+    second: ValueId,
+    /// For each input channel of the second the output channel of the first that it holds.
+    channels: Vec<usize>,
+}
+
+/// Marks a padded zero, which belongs to no channel and to all.
+const NO_CHANNEL: usize = usize::MAX;
+
+/// Pairs of layers with nothing in between but a ReLU, movements, maxima and sums: operators that scale with their
+/// operand.
+fn pairs(graph: &FloatGraph) -> Vec<Pair> {
     let uses = graph.uses();
     let mut pairs = Vec::new();
-    for (i, node) in graph.nodes.iter().enumerate() {
-        let FloatOp::MatMul { mut x, .. } = node.op else { continue };
-        if let FloatOp::Clamp { x: inner, lo: 0.0, hi: f64::INFINITY } = graph.nodes[x].op
-            && uses[x] == 1
-        {
-            x = inner;
-        }
-        if matches!(graph.nodes[x].op, FloatOp::MatMul { .. }) && uses[x] == 1 {
-            pairs.push((x, i));
+    for (second, node) in graph.nodes.iter().enumerate() {
+        let Some(m) = Matrices::of(&node.op) else { continue };
+        let top = node.op.operands()[0];
+        let mut between = Vec::new();
+        let mut x = top;
+        let first = loop {
+            if uses[x] != 1 {
+                break None;
+            }
+            let next = match &graph.nodes[x].op {
+                FloatOp::MatMul { .. } | FloatOp::Conv { .. } => break Some(x),
+                FloatOp::Clamp { x, lo: 0.0, hi: f64::INFINITY }
+                | FloatOp::Reshape { x }
+                | FloatOp::Transpose { x, .. }
+                | FloatOp::Move { x, .. }
+                | FloatOp::Largest { x, .. }
+                | FloatOp::Total { x, .. } => *x,
+                FloatOp::Function { x, f } if f.is_homogeneous() => *x,
+                _ => break None,
+            };
+            between.push(x);
+            x = next;
+        };
+        let Some(first) = first else { continue };
+        let Some(of) = channels_behind(graph, first, between.iter().rev().copied()) else { continue };
+        // A dense layer's inputs lie along the last axis, a convolution's channels along the first.
+        let inputs = m.inputs();
+        let dense = matches!(node.op, FloatOp::MatMul { .. });
+        let mut channels = vec![NO_CHANNEL; inputs];
+        let each = of.len() / inputs;
+        let fits = of.iter().enumerate().all(|(j, &channel)| {
+            let known = &mut channels[if dense { j % inputs } else { j / each }];
+            if *known == NO_CHANNEL {
+                *known = channel;
+            }
+            channel == NO_CHANNEL || *known == channel
+        });
+        if fits {
+            pairs.push(Pair { first, second, channels });
         }
     }
     pairs
 }
 
-/// One pass over the neurons of `first`; `factors` holds the product of each neuron's factors so far.
-fn balance(graph: &mut FloatGraph, first: ValueId, second: ValueId, factors: &mut Vec<f64>) {
-    let Some((w1, bias, w2)) = layers(graph, first, second) else { return };
-    let n = w1.shape[1];
+/// The output channel of `first` behind each element after the operators `between`; `None` where one mixes channels.
+fn channels_behind(
+    graph: &FloatGraph,
+    first: ValueId,
+    between: impl Iterator<Item = ValueId>,
+) -> Option<Vec<usize>> {
+    let (node, outputs) = (&graph.nodes[first], Matrices::of(&graph.nodes[first].op)?.outputs());
+    let each = node.len() / outputs;
+    let dense = matches!(node.op, FloatOp::MatMul { .. });
+    let mut of: Vec<usize> = (0..node.len()).map(|j| if dense { j % outputs } else { j / each }).collect();
+    for i in between {
+        let node = &graph.nodes[i];
+        of = match &node.op {
+            FloatOp::Transpose { x, perm } => {
+                transpose_map(&graph.nodes[*x].shape, perm).into_iter().map(|j| of[j]).collect()
+            }
+            FloatOp::Move { x, movement } => {
+                let sources = movement.sources(&graph.nodes[*x].shape, &node.shape);
+                sources.into_iter().map(|j| of.get(j as usize).copied().unwrap_or(NO_CHANNEL)).collect()
+            }
+            FloatOp::Largest { .. } | FloatOp::Total { .. } => {
+                let merge = |group: &[usize]| -> Option<usize> {
+                    let mut known = group.iter().copied().filter(|&c| c != NO_CHANNEL);
+                    let channel = known.next().unwrap_or(NO_CHANNEL);
+                    known.all(|c| c == channel).then_some(channel)
+                };
+                of.chunks_exact(of.len() / node.len()).map(merge).collect::<Option<_>>()?
+            }
+            _ => of,
+        };
+    }
+    Some(of)
+}
+
+/// One pass over the channels of the first layer; `factors` holds the product of each channel's factors so far.
+fn balance(graph: &mut FloatGraph, pair: &Pair, factors: &mut Vec<f64>) {
+    let of = |i: ValueId| Matrices::of(&graph.nodes[i].op);
+    let (Some(m1), Some(m2)) = (of(pair.first), of(pair.second)) else { return };
+    let Some((w1, bias, w2)) = layers(graph, pair.first, pair.second) else { return };
+    let n = m1.outputs();
     factors.resize(n, 1.0);
-    let mut incoming = vec![0.0f64; n];
-    for row in w1.data.chunks_exact(n) {
-        for (m, w) in incoming.iter_mut().zip(row) {
+    let (mut incoming, mut outgoing) = (vec![0.0f64; n], vec![0.0f64; n]);
+    for (i, w) in w1.data.iter().enumerate() {
+        let m = &mut incoming[m1.output(i)];
+        *m = m.max(w.abs());
+    }
+    let channel = |i: usize| pair.channels[m2.input(i)];
+    for (i, w) in w2.data.iter().enumerate() {
+        if let Some(m) = outgoing.get_mut(channel(i)) {
             *m = m.max(w.abs());
         }
     }
-    let columns = w2.shape[1];
-    for (j, row) in w2.data.chunks_exact_mut(columns).enumerate() {
-        let outgoing = row.iter().fold(0.0f64, |m, w| m.max(w.abs()));
-        if incoming[j] == 0.0 || outgoing == 0.0 {
-            continue;
+    let mut step = vec![1.0; n];
+    for j in 0..n {
+        if incoming[j] != 0.0 && outgoing[j] != 0.0 {
+            let wanted = factors[j] * (outgoing[j] / incoming[j]).sqrt();
+            step[j] = wanted.clamp(1.0 / MAX_FACTOR, MAX_FACTOR) / factors[j];
+            factors[j] *= step[j];
         }
-        let wanted = factors[j] * (outgoing / incoming[j]).sqrt();
-        let c = wanted.clamp(1.0 / MAX_FACTOR, MAX_FACTOR) / factors[j];
-        factors[j] *= c;
-        row.iter_mut().for_each(|w| *w /= c);
-        w1.data.iter_mut().skip(j).step_by(n).for_each(|w| *w *= c);
-        if let Some(b) = bias {
-            b[j] *= c;
-        }
+    }
+    w1.data.iter_mut().enumerate().for_each(|(i, w)| *w *= step[m1.output(i)]);
+    bias.iter_mut().flatten().zip(&step).for_each(|(b, c)| *b *= c);
+    for (i, w) in w2.data.iter_mut().enumerate() {
+        *w /= step.get(channel(i)).copied().unwrap_or(1.0);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::Runner;
     use crate::graph::FloatNode;
 
     #[test]
@@ -133,10 +220,11 @@ mod tests {
         assert!(equalise(&mut after));
         let mut aligned = after.clone();
         assert!(align(&mut aligned, 8));
+        let run = |graph: &FloatGraph, record: &[f64]| Runner::new(graph).run(record)[3][0];
         for record in [[1.0, 2.0], [-3.0, 0.5], [0.25, -0.125]] {
-            let (a, b) = (before.evaluate(&record)[3][0], after.evaluate(&record)[3][0]);
+            let (a, b) = (run(&before, &record), run(&after, &record));
             assert!((a - b).abs() < 1e-9, "{a} {b}");
-            let c = aligned.evaluate(&record)[3][0];
+            let c = run(&aligned, &record);
             assert!((a - c).abs() < 1e-9, "{a} {c}");
         }
         // The first two neurons now have incoming and outgoing weights of the same size.

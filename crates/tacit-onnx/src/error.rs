@@ -4,6 +4,35 @@ use tacit_model::ModelFileError;
 
 use crate::SUPPORTED_OPERATORS;
 
+/// A node whose operator has no translation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsupportedNode {
+    /// Operator, with its domain unless it is the standard one.
+    pub op: String,
+    /// Node name, or its first output where it has none.
+    pub node: String,
+}
+
+impl UnsupportedNode {
+    /// What is special about the operator, if anything.
+    fn remark(&self) -> &'static str {
+        match self.op.as_str() {
+            "If" | "Loop" | "Scan" | "SequenceMap" => ": control flow",
+            op if op.contains('.') && !op.starts_with("ai.onnx.ml.") => ": a custom operator",
+            _ => "",
+        }
+    }
+}
+
+/// Every node of a list, by operator and name.
+fn unsupported_text(nodes: &[UnsupportedNode]) -> String {
+    let one = |n: &UnsupportedNode| format!("`{}` (node `{}`{})", n.op, n.node, n.remark());
+    match nodes {
+        [only] => format!("operator {} is not supported", one(only)),
+        all => format!("operators {} are not supported", all.iter().map(one).collect::<Vec<_>>().join(", ")),
+    }
+}
+
 /// Why an ONNX file cannot be read, run or quantised. Texts name the node and say what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -19,16 +48,11 @@ pub enum OnnxError {
     /// The bytes are no ONNX protobuf, or the file breaks a structural limit.
     #[error("not a readable ONNX file: {0}")]
     Malformed(String),
-    /// An operator that has no translation.
-    #[error(
-        "operator `{op}` (node `{node}`) is not supported; supported are: {}",
-        SUPPORTED_OPERATORS.join(", ")
-    )]
+    /// Operators that have no translation.
+    #[error("{}; supported are: {}", unsupported_text(nodes), SUPPORTED_OPERATORS.join(", "))]
     UnsupportedOperator {
-        /// Operator, with its domain unless it is the standard one.
-        op: String,
-        /// Node name, or its first output where it has none.
-        node: String,
+        /// Every such node, in the file's order.
+        nodes: Vec<UnsupportedNode>,
     },
     /// A supported operator used in a way that has no translation.
     #[error("node `{node}` ({op}): {what}")]

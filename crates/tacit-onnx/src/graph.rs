@@ -1,8 +1,8 @@
 //! The float graph: what an ONNX file computes for one sample, in `f64`, with every constant resolved.
 
-use tacit_model::{broadcast_index, broadcast_shapes};
-
-use crate::tensor::{Tensor, transpose_map};
+use crate::function::Function;
+use crate::movement::Movement;
+use crate::tensor::Tensor;
 
 /// Index of a node of a [`FloatGraph`]; also names its value.
 pub(crate) type ValueId = usize;
@@ -14,6 +14,9 @@ pub(crate) enum FloatOp {
     Input,
     /// `y[.., n] = Σ_k x[.., k] · weight[k, n] + bias[n]`.
     MatMul { x: ValueId, weight: Tensor, bias: Option<Vec<f64>> },
+    /// Correlation over the last axes, as [`tacit_model::Op::Conv`] defines it: `weight` has the shape
+    /// `[groups, channels, kernel.., outputs]`, `bias` one number per output channel.
+    Conv { x: ValueId, weight: Tensor, bias: Option<Vec<f64>>, strides: Vec<usize>, dilations: Vec<usize> },
     /// `y = x · scale + offset`; both broadcast to the shape of `x`.
     Affine { x: ValueId, scale: Option<Tensor>, offset: Option<Tensor> },
     /// `y = a + b`, or `a - b`, with broadcasting.
@@ -26,6 +29,16 @@ pub(crate) enum FloatOp {
     Reshape { x: ValueId },
     /// `y.shape[i] = x.shape[perm[i]]`.
     Transpose { x: ValueId, perm: Vec<usize> },
+    /// Elements at other places, in another number.
+    Move { x: ValueId, movement: Movement },
+    /// Values side by side along an axis.
+    Concat { parts: Vec<ValueId>, axis: usize },
+    /// `y = by ⊙ Σ x` over the last axes; `by` follows from shapes alone and broadcasts to the node's shape.
+    Total { x: ValueId, axes: usize, by: Tensor },
+    /// Largest over the last axes.
+    Largest { x: ValueId, axes: usize },
+    /// `y = f(x)` elementwise.
+    Function { x: ValueId, f: Function },
     /// Another name for a value; left by rewriting, gone after [`FloatGraph::compact`].
     Alias { x: ValueId },
     /// Operators that only ever end a model; [`crate::tail`] takes them off.
@@ -37,10 +50,6 @@ pub(crate) enum FloatOp {
 pub(crate) enum TailOp {
     /// Softmax or its logarithm over `group` elements at a time.
     Softmax { x: ValueId, group: usize },
-    /// Elementwise logistic function.
-    Sigmoid { x: ValueId },
-    /// Two values side by side on the last axis.
-    Pair { first: ValueId, second: ValueId },
     /// Scores divided by their sum.
     Normaliser { x: ValueId },
     /// Index of the largest, the lowest on a tie.
@@ -53,15 +62,21 @@ impl FloatOp {
         match self {
             Self::Input => Vec::new(),
             Self::MatMul { x, .. }
+            | Self::Conv { x, .. }
             | Self::Affine { x, .. }
             | Self::Clamp { x, .. }
             | Self::Reshape { x }
             | Self::Transpose { x, .. }
+            | Self::Move { x, .. }
+            | Self::Total { x, .. }
+            | Self::Largest { x, .. }
+            | Self::Function { x, .. }
             | Self::Alias { x }
-            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Sigmoid { x } | TailOp::Normaliser { x })
-            | Self::Tail(TailOp::ArgMax { x }) => vec![*x],
+            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x } | TailOp::ArgMax { x }) => {
+                vec![*x]
+            }
             Self::Sum { a, b, .. } | Self::Product { a, b } => vec![*a, *b],
-            Self::Tail(TailOp::Pair { first, second }) => vec![*first, *second],
+            Self::Concat { parts, .. } => parts.clone(),
         }
     }
 
@@ -70,21 +85,24 @@ impl FloatOp {
         match self {
             Self::Input => {}
             Self::MatMul { x, .. }
+            | Self::Conv { x, .. }
             | Self::Affine { x, .. }
             | Self::Clamp { x, .. }
             | Self::Reshape { x }
             | Self::Transpose { x, .. }
+            | Self::Move { x, .. }
+            | Self::Total { x, .. }
+            | Self::Largest { x, .. }
+            | Self::Function { x, .. }
             | Self::Alias { x }
-            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Sigmoid { x } | TailOp::Normaliser { x })
-            | Self::Tail(TailOp::ArgMax { x }) => *x = f(*x),
+            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x } | TailOp::ArgMax { x }) => {
+                *x = f(*x)
+            }
             Self::Sum { a, b, .. } | Self::Product { a, b } => {
                 *a = f(*a);
                 *b = f(*b);
             }
-            Self::Tail(TailOp::Pair { first, second }) => {
-                *first = f(*first);
-                *second = f(*second);
-            }
+            Self::Concat { parts, .. } => parts.iter_mut().for_each(|x| *x = f(*x)),
         }
     }
 }
@@ -160,71 +178,4 @@ impl FloatGraph {
         self.nodes = kept;
         self.output = index[self.output];
     }
-
-    /// Every value for one record of real numbers.
-    ///
-    /// The tail operators have no value here: they are taken off before anything is evaluated.
-    pub(crate) fn evaluate(&self, record: &[f64]) -> Vec<Vec<f64>> {
-        let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.nodes.len());
-        for node in &self.nodes {
-            let out = match &node.op {
-                FloatOp::Input => record.to_vec(),
-                FloatOp::MatMul { x, weight, bias } => mat_mul(&values[*x], weight, bias.as_deref()),
-                FloatOp::Affine { x, scale, offset } => {
-                    let at = |t: &Option<Tensor>, i: usize, default: f64| {
-                        t.as_ref().map_or(default, |t| t.data[broadcast_index(i, &node.shape, &t.shape)])
-                    };
-                    let x = values[*x].iter().enumerate();
-                    x.map(|(i, v)| v * at(scale, i, 1.0) + at(offset, i, 0.0)).collect()
-                }
-                FloatOp::Sum { a, b, subtract } => {
-                    let sign = if *subtract { -1.0 } else { 1.0 };
-                    self.binary(&values, (*a, *b), &node.shape, |x, y| x + sign * y)
-                }
-                FloatOp::Product { a, b } => self.binary(&values, (*a, *b), &node.shape, |x, y| x * y),
-                FloatOp::Clamp { x, lo, hi } => values[*x].iter().map(|v| v.max(*lo).min(*hi)).collect(),
-                FloatOp::Reshape { x } | FloatOp::Alias { x } => values[*x].clone(),
-                FloatOp::Transpose { x, perm } => {
-                    let map = transpose_map(&self.nodes[*x].shape, perm);
-                    map.into_iter().map(|i| values[*x][i]).collect()
-                }
-                FloatOp::Tail(_) => Vec::new(),
-            };
-            values.push(out);
-        }
-        values
-    }
-
-    fn binary(
-        &self,
-        values: &[Vec<f64>],
-        (a, b): (ValueId, ValueId),
-        shape: &[usize],
-        f: impl Fn(f64, f64) -> f64,
-    ) -> Vec<f64> {
-        let (sa, sb) = (&self.nodes[a].shape, &self.nodes[b].shape);
-        debug_assert_eq!(broadcast_shapes(sa, sb).as_deref(), Some(shape));
-        (0..shape.iter().product())
-            .map(|i| f(values[a][broadcast_index(i, shape, sa)], values[b][broadcast_index(i, shape, sb)]))
-            .collect()
-    }
-}
-
-/// `x` of shape `[.., k]`, flat, times `weight` of shape `[k, n]`, plus `bias`.
-pub(crate) fn mat_mul(x: &[f64], weight: &Tensor, bias: Option<&[f64]>) -> Vec<f64> {
-    let (k, n) = (weight.shape[0], weight.shape[1]);
-    let mut out = Vec::with_capacity(x.len() / k * n);
-    for row in x.chunks_exact(k) {
-        let start = out.len();
-        match bias {
-            Some(b) => out.extend_from_slice(b),
-            None => out.resize(start + n, 0.0),
-        }
-        for (a, w_row) in row.iter().zip(weight.data.chunks_exact(n)) {
-            for (y, w) in out[start..].iter_mut().zip(w_row) {
-                *y += a * w;
-            }
-        }
-    }
-    out
 }

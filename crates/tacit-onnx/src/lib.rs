@@ -1,13 +1,13 @@
 //! ONNX to a quantised Tacit model, through tract: the only crate that sees ONNX or tract.
 //!
-//! [`quantise`] reads a dense network of floats and returns a [`tacit_model::Model`] of exact integers together with a
+//! [`quantise`] reads a dense or convolutional network of floats and returns a [`tacit_model::Model`] of exact integers together with a
 //! [`QuantiseReport`] that says what the integers cost in accuracy. [`probe`] says what a file holds, supported or not.
 //!
 //! 1. The protobuf is decoded within limits and walked into a small float graph of `f64` constants, one record wide.
 //!    Every constant is measured before it is read; whatever follows the logits is taken off.
 //! 2. tract runs the original operators on the calibration records, behind a boundary that turns a panic into an error.
 //!    The float graph must give the same numbers, or nothing is quantised.
-//! 3. Affine steps are folded into the dense layers, in `f64`.
+//! 3. Functions written as several operators are put together, and affine steps folded into the layers, in `f64`.
 //! 4. The record's first step is planned from the schema's declared ranges alone; weights get a width and a binary scale
 //!    per tensor, activations one from what the calibration records reach, with headroom.
 //! 5. Roundings are chosen on calibration records, and the integer model is measured against tract's outputs.
@@ -17,14 +17,19 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod calibration;
+mod convolution;
 mod emit;
 mod equalise;
 mod error;
+mod evaluate;
 mod fold;
+mod function;
+mod fuse;
 mod graph;
 mod guard;
 mod import;
 mod ml;
+mod movement;
 mod normalise;
 mod outputs;
 mod proto;
@@ -37,48 +42,79 @@ mod tail;
 mod tensor;
 mod wire;
 
-pub use error::OnnxError;
+pub use error::{OnnxError, UnsupportedNode};
 pub use outputs::{OnnxSummary, TensorInfo};
 pub use proto::MAX_FILE_BYTES;
 pub use quantise::{QuantiseOptions, float_logits, quantise};
-pub use report::{Accuracy, LayerReport, QuantiseReport};
+pub use report::{Accuracy, Attempt, LayerReport, QuantiseReport};
 
-/// Operators that can be translated. `Softmax`, `LogSoftmax`, `Sigmoid`, `ArgMax` and `ai.onnx.ml.Normalizer` only at the
-/// end of a model, where they are left out; `Shape`, `Gather`, `Slice` and `Sqrt` only on constants and shapes.
+/// Operators that can be translated. `Softmax`, `LogSoftmax`, `ArgMax` and `ai.onnx.ml.Normalizer` only at the end of a
+/// model, where they are left out, as a final `Sigmoid` is; `Shape` and `ConstantOfShape` only on constants and shapes.
 pub const SUPPORTED_OPERATORS: &[&str] = &[
+    "Abs",
     "Add",
     "ArgMax",
+    "AveragePool",
     "BatchNormalization",
     "Cast",
     "Clip",
     "Concat",
     "Constant",
+    "ConstantOfShape",
+    "Conv",
     "ConvInteger",
-    "Div",
-    "DynamicQuantizeLinear",
+    "ConvTranspose",
     "DequantizeLinear",
+    "Div",
     "Dropout",
+    "DynamicQuantizeLinear",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Expand",
     "Flatten",
     "Gather",
+    "Gelu",
     "Gemm",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "HardSigmoid",
+    "HardSwish",
     "Identity",
+    "LeakyRelu",
+    "Log",
     "LogSoftmax",
     "MatMul",
     "MatMulInteger",
+    "MaxPool",
+    "Mish",
     "Mul",
     "Neg",
+    "PRelu",
+    "Pad",
+    "Pow",
     "QLinearConv",
     "QLinearMatMul",
     "QuantizeLinear",
+    "Reciprocal",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceSum",
     "Relu",
     "Reshape",
+    "Resize",
+    "Selu",
     "Shape",
     "Sigmoid",
     "Slice",
     "Softmax",
+    "Softplus",
+    "Softsign",
+    "Split",
     "Sqrt",
     "Squeeze",
     "Sub",
+    "Tanh",
     "Transpose",
     "Unsqueeze",
     "ai.onnx.ml.ArrayFeatureExtractor",

@@ -3,7 +3,7 @@
 //! The multipliers follow from the schema's declared ranges and the graph's shape alone, never from a weight, so they
 //! can be public. Where dense layers are all that reads the record, every feature gets a multiplier that maps its
 //! range to nearly the whole activation width; what one unit is then worth (`δ_j`) is folded into the weights' rows.
-//! Otherwise one binary scale serves all features.
+//! Otherwise, for images above all, one binary scale serves all features.
 
 use tacit_model::{Normalise, Schema};
 
@@ -77,6 +77,12 @@ fn feature_groups(graph: &FloatGraph, schema: &Schema) -> Option<Readers> {
             FloatOp::Transpose { x, perm } => {
                 let map = transpose_map(&graph.nodes[*x].shape, perm);
                 origin[i] = origin[*x].as_ref().map(|o| map.into_iter().map(|j| o[j]).collect());
+            }
+            // Elements may be left out or repeated, as long as each is still one feature.
+            FloatOp::Move { x, movement } => {
+                let sources = movement.sources(&graph.nodes[*x].shape, &node.shape);
+                let of = |o: &Vec<usize>| sources.iter().map(|&j| o.get(j as usize).copied()).collect();
+                origin[i] = Some(origin[*x].as_ref().and_then(of)?);
             }
             FloatOp::MatMul { x, .. } => {
                 layers.push(Reader { layer: i, features: origin[*x].clone()? });

@@ -7,7 +7,7 @@ use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::prelude::f16;
 
-use crate::error::OnnxError;
+use crate::error::{OnnxError, UnsupportedNode};
 use crate::guard::guarded;
 use crate::tensor::{Tensor, elements};
 use crate::wire;
@@ -36,9 +36,10 @@ pub(crate) struct Const {
 }
 
 impl Const {
-    /// The elements as integers; `None` where one is not.
+    /// The elements as integers, cut off at the ends of their type; `None` where one is not. Exporters write "to the end"
+    /// as the largest.
     pub(crate) fn integers(&self) -> Option<Vec<i64>> {
-        let ok = |v: f64| v.fract() == 0.0 && v.abs() < 9.0e15;
+        let ok = |v: f64| v.fract() == 0.0;
         self.tensor.data.iter().map(|&v| ok(v).then_some(v as i64)).collect()
     }
 }
@@ -234,7 +235,8 @@ impl<'a> NodeView<'a> {
     }
 
     pub(crate) fn unsupported(&self) -> OnnxError {
-        OnnxError::UnsupportedOperator { op: operator(self.proto), node: node_name(self.proto) }
+        let node = UnsupportedNode { op: operator(self.proto), node: node_name(self.proto) };
+        OnnxError::UnsupportedOperator { nodes: vec![node] }
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<&'a pb::AttributeProto> {

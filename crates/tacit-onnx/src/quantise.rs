@@ -1,22 +1,25 @@
 //! The pipeline: read, check, fold, scale, round, measure.
 
+use rayon::prelude::*;
 use tacit_model::{Architecture, Feature, Model, Schema};
 use tract_onnx::pb::tensor_proto::DataType;
 
 use crate::calibration::{Calibration, spread};
-use crate::emit::{Emitted, emit};
+use crate::emit::{Emitted, Widths, emit};
 use crate::equalise::{align, equalise};
 use crate::error::OnnxError;
+use crate::evaluate::Runner;
 use crate::fold::fold;
+use crate::fuse::fuse;
 use crate::graph::FloatGraph;
 use crate::import::{Imported, import};
 use crate::ml;
-use crate::normalise;
+use crate::normalise::{self, InputStep};
 use crate::outputs::choose;
 use crate::proto::{decode, opset};
 use crate::qdq;
 use crate::reference::Reference;
-use crate::report::{Accuracy, QuantiseReport};
+use crate::report::{Accuracy, Attempt, QuantiseReport};
 use crate::tail::{Tail, detach};
 use crate::tensor::max_abs;
 
@@ -28,8 +31,9 @@ const CHECK_TOLERANCE: f64 = 0.01;
 /// Widths and margins. All of them shape the public architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuantiseOptions {
-    /// Signed width of weights in bits, `2..=16`.
-    pub weight_bits: u8,
+    /// Signed width of weights in bits, `2..=16`. Where none is given, 8 unless the model then strays from the float model
+    /// on the calibration records, and wider if so.
+    pub weight_bits: Option<u8>,
     /// Signed width of activations in bits, `4..=24`.
     pub activation_bits: u8,
     /// Activations have room for `2^headroom_bits` times the largest value seen in calibration, `0..=8`.
@@ -45,7 +49,7 @@ pub struct QuantiseOptions {
 impl Default for QuantiseOptions {
     fn default() -> Self {
         Self {
-            weight_bits: 8,
+            weight_bits: None,
             activation_bits: 16,
             headroom_bits: 1,
             output_headroom_bits: 2,
@@ -61,10 +65,19 @@ impl QuantiseOptions {
             true => Ok(()),
             false => Err(OnnxError::Options { option, value: value.into(), lo: lo.into(), hi: hi.into() }),
         };
-        within("weight_bits", self.weight_bits, 2, 16)?;
+        within("weight_bits", self.weight_bits.unwrap_or(8), 2, 16)?;
         within("activation_bits", self.activation_bits, 4, 24)?;
         within("headroom_bits", self.headroom_bits, 0, 8)?;
         within("output_headroom_bits", self.output_headroom_bits, 0, 8)
+    }
+
+    fn widths(&self, weight_bits: u8) -> Widths {
+        Widths {
+            weight_bits,
+            activation_bits: self.activation_bits,
+            headroom_bits: self.headroom_bits,
+            output_headroom_bits: self.output_headroom_bits,
+        }
     }
 }
 
@@ -104,56 +117,122 @@ pub fn quantise(
 
     fold(&mut graph)?;
     let step = normalise::plan(&mut graph, schema, options.activation_bits)?;
-    let mut emitted = emit(&graph, &step, &Calibration::new(&graph, &step, calibration), options)?;
-    let mut equalised = false;
-    if options.equalise {
-        let mut balanced = graph.clone();
-        equalise(&mut balanced);
-        for mut variant in [graph.clone(), balanced] {
-            if align(&mut variant, options.weight_bits) {
-                let other = emit(&variant, &step, &Calibration::new(&variant, &step, calibration), options)?;
-                if other.error < emitted.error {
-                    emitted = other;
-                    equalised = true;
+    let job = Job {
+        graph,
+        step,
+        tail,
+        schema,
+        calibration,
+        labels,
+        logits: &logits,
+        clipped_cells,
+        reference_difference,
+    };
+    let candidates = match &options.weight_bits {
+        Some(bits) => std::slice::from_ref(bits),
+        None => &AUTOMATIC_WIDTHS[..],
+    };
+    let mut best: Option<(Model, QuantiseReport)> = None;
+    let mut tried = Vec::new();
+    for &weight_bits in candidates {
+        let (model, report) = job.attempt(options.widths(weight_bits), options.equalise)?;
+        let done = report.is_faithful();
+        tried.push(Attempt { weight_bits, agreement: report.agreement, max_error: report.max_error });
+        let better = |(_, least): &(Model, QuantiseReport)| report.deviation() < least.deviation();
+        if best.as_ref().is_none_or(better) {
+            best = Some((model, report));
+        }
+        if done {
+            break;
+        }
+    }
+    // There is always a width to try.
+    let (model, mut report) = best.ok_or(OnnxError::NoRecords)?;
+    report.tried = tried;
+    Ok((model, report))
+}
+
+/// Weight widths where none is given, in bits: the first that keeps close to the float model.
+const AUTOMATIC_WIDTHS: [u8; 4] = [8, 10, 12, 16];
+
+/// A float model ready to be quantised, and what to measure it on.
+struct Job<'a> {
+    graph: FloatGraph,
+    step: InputStep,
+    tail: Tail,
+    schema: &'a Schema,
+    calibration: &'a [Vec<i64>],
+    labels: Option<&'a [usize]>,
+    /// The float model's outputs on the calibration records.
+    logits: &'a [Vec<f64>],
+    clipped_cells: usize,
+    reference_difference: f64,
+}
+
+impl Job<'_> {
+    /// The model of given widths, and what it costs.
+    fn attempt(&self, widths: Widths, equalised: bool) -> Result<(Model, QuantiseReport), OnnxError> {
+        let emitted_of = |graph: &FloatGraph| {
+            emit(graph, &self.step, &Calibration::new(graph, &self.step, self.calibration), widths)
+        };
+        let mut emitted = emitted_of(&self.graph)?;
+        let mut was_equalised = false;
+        if equalised {
+            let mut balanced = self.graph.clone();
+            equalise(&mut balanced);
+            for mut variant in [self.graph.clone(), balanced] {
+                if align(&mut variant, widths.weight_bits) {
+                    let other = emitted_of(&variant)?;
+                    if other.error < emitted.error {
+                        emitted = other;
+                        was_equalised = true;
+                    }
                 }
             }
         }
-    }
-
-    let Emitted { nodes, params, tensors, output_exponent, mut layers, width_bounds, .. } = emitted;
-    let architecture = Architecture {
-        schema: schema.clone(),
-        input_shape: graph.nodes[0].shape.clone(),
-        params,
-        nodes,
-        output_exponent,
-        output_scale: tail.scale,
-    };
-    let model = Model::new(architecture, tensors)?;
-    let mut measured = Measured::new(&model, labels);
-    for (row, (record, logits)) in calibration.iter().zip(&logits).enumerate() {
-        let values = model.run(record).map_err(|e| OnnxError::Record { row, what: e.to_string() })?.values;
-        for (layer, &(node, lo, hi)) in layers.iter_mut().zip(&width_bounds) {
-            layer.saturated += saturated(&model, &values, node, lo, hi);
+        let Emitted { nodes, params, tensors, output_exponent, mut layers, width_bounds, .. } = emitted;
+        let architecture = Architecture {
+            schema: self.schema.clone(),
+            input_shape: self.graph.nodes[0].shape.clone(),
+            params,
+            nodes,
+            output_exponent,
+            output_scale: self.tail.scale,
+        };
+        let model = Model::new(architecture, tensors)?;
+        let mut measured = Measured::new(&model, self.labels);
+        let run = |(row, record): (usize, &Vec<i64>)| -> Result<(Vec<u64>, Vec<i64>), OnnxError> {
+            let evaluation = model.run(record);
+            let values = evaluation.map_err(|e| OnnxError::Record { row, what: e.to_string() })?.values;
+            let cut = |&(node, lo, hi): &(usize, bool, bool)| saturated(&model, &values, node, lo, hi);
+            Ok((width_bounds.iter().map(cut).collect(), values.last().cloned().unwrap_or_default()))
+        };
+        let results: Vec<_> = self.calibration.par_iter().enumerate().map(run).collect();
+        for (row, (result, logits)) in results.into_iter().zip(self.logits).enumerate() {
+            let (cut, outputs) = result?;
+            layers.iter_mut().zip(cut).for_each(|(layer, cut)| layer.saturated += cut);
+            measured.add(row, logits, &outputs);
         }
-        measured.add(row, logits, values.last().map_or(&[], Vec::as_slice));
+        let report = QuantiseReport {
+            rows: self.calibration.len(),
+            clipped_cells: self.clipped_cells,
+            weight_bits: widths.weight_bits,
+            tried: Vec::new(),
+            float_accuracy: self.labels.map(|_| measured.float),
+            quantised_accuracy: self.labels.map(|_| measured.quantised),
+            agreement: (!self.schema.classes.is_empty()).then_some(measured.agreement),
+            max_error: measured.max_error,
+            rms_error: (measured.squares / measured.outputs.max(1) as f64).sqrt(),
+            largest_output: measured.largest,
+            output_range: (measured.highest - measured.lowest).max(0.0),
+            reference_difference: self.reference_difference,
+            equalised: was_equalised,
+            output: self.tail.logits.clone(),
+            dropped: self.tail.dropped.clone(),
+            layers,
+        };
+        Ok((model, report))
     }
-    let report = QuantiseReport {
-        rows: calibration.len(),
-        clipped_cells,
-        float_accuracy: labels.map(|_| measured.float),
-        quantised_accuracy: labels.map(|_| measured.quantised),
-        agreement: (!schema.classes.is_empty()).then_some(measured.agreement),
-        max_error: measured.max_error,
-        rms_error: (measured.squares / measured.outputs.max(1) as f64).sqrt(),
-        largest_output: measured.largest,
-        reference_difference,
-        equalised,
-        output: tail.logits,
-        dropped: tail.dropped,
-        layers,
-    };
-    Ok((model, report))
 }
 
 /// The float model's logits on `records` of schema integers, run by tract: what [`quantise`] measures against.
@@ -242,6 +321,7 @@ fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel
             input.name, f.name, f.decimals
         )));
     }
+    fuse(&mut graph);
     let tail = detach(&mut graph)?;
     let outputs = graph.nodes[graph.output].len();
     let classes = schema.classes.len();
@@ -256,8 +336,9 @@ fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel
 fn self_check(graph: &FloatGraph, real: &[Vec<f64>], logits: &[Vec<f64>]) -> Result<f64, OnnxError> {
     let magnitude = logits.iter().map(|l| max_abs(l)).fold(0.0, f64::max);
     let mut largest = 0.0f64;
+    let runner = Runner::new(graph);
     for row in spread(real.len(), CHECKED_RECORDS) {
-        let values = graph.evaluate(&real[row]);
+        let values = runner.run(&real[row]);
         let own = &values[graph.output];
         let differences: Vec<f64> = own.iter().zip(&logits[row]).map(|(a, b)| a - b).collect();
         let difference = max_abs(&differences);
@@ -293,6 +374,8 @@ struct Measured<'a> {
     squares: f64,
     outputs: usize,
     largest: f64,
+    lowest: f64,
+    highest: f64,
 }
 
 impl<'a> Measured<'a> {
@@ -308,6 +391,8 @@ impl<'a> Measured<'a> {
             squares: 0.0,
             outputs: 0,
             largest: 0.0,
+            lowest: f64::INFINITY,
+            highest: f64::NEG_INFINITY,
         }
     }
 
@@ -318,6 +403,8 @@ impl<'a> Measured<'a> {
             self.squares += error * error;
             self.outputs += 1;
             self.largest = self.largest.max(want.abs());
+            self.lowest = self.lowest.min(*want);
+            self.highest = self.highest.max(*want);
         }
         let float = float_class(logits);
         let Some(quantised) = self.architecture.predicted_class(outputs) else { return };

@@ -22,7 +22,7 @@ impl Accuracy {
 pub struct LayerReport {
     /// Name of the ONNX node that it comes from.
     pub name: String,
-    /// `dense`, `affine`, `sum`, `product` or `clamp`.
+    /// `dense`, `convolution`, `affine`, `sum`, `product`, `mean`, `function` or `clamp`.
     pub kind: &'static str,
     /// Shape of the result per sample.
     pub shape: Vec<usize>,
@@ -51,6 +51,31 @@ pub struct LayerReport {
     pub clipped_biases: usize,
 }
 
+/// One width of weights that was tried.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attempt {
+    /// Signed width of the weights in bits.
+    pub weight_bits: u8,
+    /// Rows where float and quantised model predict the same class; `None` where the schema names no classes.
+    pub agreement: Option<Accuracy>,
+    /// Largest absolute difference of an output.
+    pub max_error: f64,
+}
+
+impl Attempt {
+    fn text(&self) -> String {
+        match self.agreement {
+            Some(a) => format!("the same class on {} of {} records", a.correct, a.total),
+            None => format!("largest error {:.3e}", self.max_error),
+        }
+    }
+}
+
+/// Share of rows on which a classifier is to predict the float model's class.
+const AGREEMENT: f64 = 0.995;
+/// Largest error of a regressor, as a share of the range of its outputs.
+const RELATIVE_ERROR: f64 = 0.01;
+
 /// Float and quantised model side by side on the calibration records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuantiseReport {
@@ -58,6 +83,11 @@ pub struct QuantiseReport {
     pub rows: usize,
     /// Values outside their declared range, clipped to it before either model saw them.
     pub clipped_cells: usize,
+    /// Signed width of the weights in bits.
+    pub weight_bits: u8,
+    /// The widths that were tried, narrowest first; more than one where none was asked for and the first strayed too far
+    /// from the float model.
+    pub tried: Vec<Attempt>,
     /// Accuracy of the float model, run by tract; `None` without labels.
     pub float_accuracy: Option<Accuracy>,
     /// Accuracy of the quantised model; `None` without labels.
@@ -70,6 +100,8 @@ pub struct QuantiseReport {
     pub rms_error: f64,
     /// Largest absolute output of the float model, to judge the errors by.
     pub largest_output: f64,
+    /// Largest less smallest output of the float model.
+    pub output_range: f64,
     /// Largest absolute difference between tract's outputs and this crate's own reading of the float model.
     pub reference_difference: f64,
     /// Whether neurons were rescaled before rounding.
@@ -83,6 +115,23 @@ pub struct QuantiseReport {
 }
 
 impl QuantiseReport {
+    /// How far the model strays: the share of rows with another class or, without classes, the largest error as a share of
+    /// the outputs' range.
+    pub(crate) fn deviation(&self) -> f64 {
+        match self.agreement {
+            Some(agreement) => 1.0 - agreement.rate(),
+            None if self.max_error == 0.0 => 0.0,
+            None => self.max_error / self.output_range,
+        }
+    }
+
+    /// Whether the model predicts what the float model does, on 99.5 % of the rows or within 1 % of the outputs' range.
+    #[must_use]
+    pub fn is_faithful(&self) -> bool {
+        let most = if self.agreement.is_some() { 1.0 - AGREEMENT } else { RELATIVE_ERROR };
+        self.deviation() <= most + 1e-12
+    }
+
     /// What deserves a look before anybody commits to the model, in sentences.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -92,6 +141,31 @@ impl QuantiseReport {
                 "{} values of the calibration records lie outside the declared ranges and were clipped to them",
                 self.clipped_cells
             ));
+        }
+        if let [first, .., last] = self.tried[..] {
+            out.push(format!(
+                "{}-bit weights stray too far from the float model on the calibration records ({}); widths up to {} bits were \
+                 tried and {} bits kept ({})",
+                first.weight_bits,
+                first.text(),
+                last.weight_bits,
+                self.weight_bits,
+                Attempt { weight_bits: self.weight_bits, agreement: self.agreement, max_error: self.max_error }.text()
+            ));
+        }
+        if !self.is_faithful() {
+            out.push(match self.agreement {
+                Some(a) => format!(
+                    "the quantised model predicts another class than the float model on {} of {} calibration records",
+                    a.total - a.correct,
+                    a.total
+                ),
+                None => format!(
+                    "an output of the quantised model errs by {:.3e}, {:.2} % of the range of the outputs",
+                    self.max_error,
+                    100.0 * self.deviation()
+                ),
+            });
         }
         for layer in &self.layers {
             if layer.clipped_biases > 0 {

@@ -1,5 +1,9 @@
 //! Choosing a layer's binary weight scale, its integers, and its biases.
 
+use rayon::prelude::*;
+
+use crate::convolution::Matrices;
+
 /// One layer to round: how it computes, on what, and what it should give.
 pub(crate) struct Layer<'a, F> {
     /// Real weights; empty for a layer that only adds.
@@ -7,12 +11,14 @@ pub(crate) struct Layer<'a, F> {
     /// Real biases, if the layer has any.
     pub(crate) bias: Option<&'a [f64]>,
     /// Index of the bias of an output element.
-    pub(crate) bias_of: &'a dyn Fn(usize) -> usize,
+    pub(crate) bias_of: &'a (dyn Fn(usize) -> usize + Sync),
     /// Exponent of the inputs.
     pub(crate) input_exponent: i32,
-    /// Rows and columns of a dense layer's weight; `None` for an elementwise one.
-    pub(crate) dense: Option<(usize, usize)>,
-    /// Integer inputs of the tuning records.
+    /// How the weight is laid out; `None` for an elementwise one.
+    pub(crate) matrices: Option<Matrices>,
+    /// Whether there are enough records to fit corrections to.
+    pub(crate) fitted: bool,
+    /// Integer inputs of the tuning records, or of patches of them.
     pub(crate) inputs: &'a [&'a [f64]],
     /// Real outputs wanted, after the clamp.
     pub(crate) targets: &'a [&'a [f64]],
@@ -37,10 +43,16 @@ pub(crate) struct Rounded {
     pub(crate) clipped_biases: usize,
 }
 
+impl Rounded {
+    /// Weights and biases, integers held in floats.
+    pub(crate) fn reals(&self) -> (Vec<f64>, Option<Vec<f64>>) {
+        let floats = |v: &Vec<i64>| v.iter().map(|&w| w as f64).collect();
+        (floats(&self.weight), self.bias.as_ref().map(floats))
+    }
+}
+
 /// Exponents stay within this magnitude; real weights beyond 2^±200 make no model.
 const MAX_EXPONENT: f64 = 200.0;
-/// Records needed before fitting anything says something about the model and not about the records.
-const MIN_RECORDS_FOR_FITTING: usize = 64;
 /// Most bits of weight precision given up to make room for biases.
 const MAX_COARSER: i32 = 6;
 /// What the squared error of a scale that cuts weights off is multiplied with before comparing.
@@ -89,10 +101,10 @@ struct Candidate<'a> {
     /// Real corrections, per bias.
     correction: Option<&'a [f64]>,
     /// How inputs vary together, to let errors of weights cancel.
-    gram: Option<&'a Gram>,
+    grams: Option<&'a [Gram]>,
 }
 
-impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
+impl<F: Fn(&[f64], &[f64]) -> Vec<f64> + Sync> Layer<'_, F> {
     /// Tries scales around the one that just holds the largest weight, nearest rounding and rounding by [`Gram`], biases as
     /// they are and corrected by the mean error, and keeps what errs least (in the mean square).
     ///
@@ -101,46 +113,48 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
     pub(crate) fn round(&self) -> Rounded {
         let top = ((1i64 << (self.weight_bits - 1)) - 1) as f64;
         let largest = crate::tensor::max_abs(self.weight);
-        let nearest = |exponent| Candidate { exponent, correction: None, gram: None };
+        let nearest = |exponent| Candidate { exponent, correction: None, grams: None };
         let Some(fit) = fitting_exponent(largest, top) else {
             // All weights are 0: the scale matters for the biases alone.
             return self.at(nearest(if self.weight.is_empty() { 0 } else { self.weight_bits.into() }));
         };
-        let fitted = self.inputs.len() >= MIN_RECORDS_FOR_FITTING;
-        let gram = self.dense.filter(|_| fitted).and_then(|(k, n)| self.gram(k, n));
-        let mut best: Option<(f64, Rounded)> = None;
-        let mut consider = |rounded: Rounded| {
+        let grams = self.matrices.filter(|_| self.fitted).and_then(|m| self.grams(m));
+        let penalised = |rounded: Rounded| {
             let penalty = if rounded.clipped_weights > 0 { CLIPPING_PENALTY } else { 1.0 };
-            let error = self.error(&rounded) * penalty;
-            if best.as_ref().is_none_or(|(least, _)| error < *least) {
-                best = Some((error, rounded));
-            }
+            (self.error(&rounded) * penalty, rounded)
         };
+        let mut candidates = Vec::new();
         for exponent in [fit, fit + 1, fit + 2, fit - 1] {
-            for gram in [None, gram.as_ref()] {
-                let candidate = Candidate { exponent, correction: None, gram };
-                let rounded = self.at(candidate);
-                if fitted && self.bias.is_some() {
-                    let mean = self.mean_error(&rounded);
-                    consider(self.at(Candidate { correction: Some(&mean), ..candidate }));
-                }
-                consider(rounded);
+            candidates.push(nearest(exponent));
+            if grams.is_some() {
+                candidates.push(Candidate { grams: grams.as_deref(), ..nearest(exponent) });
             }
         }
+        let tried = candidates.into_par_iter().flat_map_iter(|candidate| {
+            let rounded = self.at(candidate);
+            let corrected = (self.fitted && self.bias.is_some()).then(|| {
+                let mean = self.mean_error(&rounded);
+                penalised(self.at(Candidate { correction: Some(&mean), ..candidate }))
+            });
+            corrected.into_iter().chain([penalised(rounded)])
+        });
+        let mut tried: Vec<(f64, Rounded)> = tried.collect();
         // Coarser scales make room for biases that do not fit.
         for exponent in (fit - MAX_COARSER..=fit - 2).rev() {
             let finer = self.at(nearest(exponent + 1));
             if finer.clipped_biases == 0 {
                 break;
             }
-            consider(self.at(nearest(exponent)));
+            tried.push(penalised(self.at(nearest(exponent))));
         }
+        // The first of the best, whatever order they were computed in.
+        let best = tried.into_iter().reduce(|best, other| if other.0 < best.0 { other } else { best });
         best.map_or_else(|| self.at(nearest(fit)), |(_, rounded)| rounded)
     }
 
     /// The integers of a candidate.
     fn at(&self, candidate: Candidate<'_>) -> Rounded {
-        let Candidate { exponent, correction, gram } = candidate;
+        let Candidate { exponent, correction, grams } = candidate;
         let scaled: Vec<f64> = self.weight.iter().map(|w| w * exp2(exponent)).collect();
         let mut clipped_weights = 0;
         let mut weight: Vec<i64> = scaled
@@ -151,8 +165,11 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
                 q
             })
             .collect();
-        if let Some(gram) = gram {
-            gram.descend(&scaled, &mut weight, (1i64 << (self.weight_bits - 1)) - 1);
+        if let (Some(grams), Some(m)) = (grams, self.matrices) {
+            let top = (1i64 << (self.weight_bits - 1)) - 1;
+            let each = m.rows * m.columns;
+            let groups = scaled.chunks_exact(each).zip(weight.chunks_exact_mut(each)).zip(grams);
+            groups.for_each(|((scaled, weight), gram)| gram.descend(scaled, weight, top));
         }
         let bias_scale = exp2(exponent + self.input_exponent);
         let mut clipped_biases = 0;
@@ -221,11 +238,16 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64>> Layer<'_, F> {
         totals.into_iter().map(|(sum, n)| if n < MIN_ACTIVE { 0.0 } else { sum / n as f64 }).collect()
     }
 
-    /// The Gram matrix of the inputs, `None` where that would be too much work.
-    fn gram(&self, k: usize, n: usize) -> Option<Gram> {
-        let rows: Vec<&[f64]> = self.fitting_rows().flat_map(|r| self.inputs[r].chunks_exact(k)).collect();
-        let work = k.checked_mul(k)?.checked_mul(n.max(rows.len()))?;
-        (work <= MAX_GRAM_WORK).then(|| Gram::new(&rows, k, self.bias.is_some()))
+    /// The Gram matrix of every group's inputs, `None` where that would be too much work.
+    fn grams(&self, m: Matrices) -> Option<Vec<Gram>> {
+        let rows: Vec<&[f64]> =
+            self.fitting_rows().flat_map(|r| self.inputs[r].chunks_exact(m.rows)).collect();
+        let work = m.rows.checked_mul(m.rows)?.checked_mul((m.groups * m.columns).max(rows.len()))?;
+        let of = |group: usize| -> Gram {
+            let rows: Vec<&[f64]> = rows.iter().copied().skip(group).step_by(m.groups).collect();
+            Gram::new(&rows, m.rows, self.bias.is_some())
+        };
+        (work <= MAX_GRAM_WORK).then(|| (0..m.groups).map(of).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 use tacit_model::OutputScale;
 
 use crate::error::OnnxError;
+use crate::function::Function;
 use crate::graph::{FloatGraph, FloatOp, TailOp, ValueId};
 use crate::tensor::Tensor;
 
@@ -40,6 +41,19 @@ pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
                 at = *x;
                 continue;
             }
+            FloatOp::Function { x, f: Function::Sigmoid } => {
+                scale = OutputScale::SigmoidLogit;
+                *x
+            }
+            // The probabilities `[1 - p, p]` that scikit-learn exports end in.
+            FloatOp::Concat { parts, .. } => match complement(graph, parts) {
+                Some((logit, left_out)) => {
+                    scale = OutputScale::SigmoidLogit;
+                    passed.extend(left_out);
+                    logit
+                }
+                None => break,
+            },
             FloatOp::Tail(op) => match op {
                 TailOp::ArgMax { x } => *x,
                 TailOp::Normaliser { x } => {
@@ -52,17 +66,6 @@ pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
                     }
                     scale = OutputScale::SoftmaxLogits;
                     *x
-                }
-                TailOp::Sigmoid { x } => {
-                    scale = OutputScale::SigmoidLogit;
-                    *x
-                }
-                TailOp::Pair { first, second } => {
-                    scale = OutputScale::SigmoidLogit;
-                    passed.extend([*second, *first].map(|id| graph.nodes[id].name.clone()));
-                    complement(graph, *first, *second).ok_or_else(|| {
-                        fail(graph, at, "only the pair [1 - p, p] of a sigmoid's probabilities can be joined")
-                    })?
                 }
             },
             _ => break,
@@ -92,21 +95,22 @@ pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
     Ok(Tail { scale, logits, dropped })
 }
 
-/// The logit `z` where `second` is `p = sigmoid(z)` and `first` is `1 - p`.
-fn complement(graph: &FloatGraph, first: ValueId, second: ValueId) -> Option<ValueId> {
-    let FloatOp::Tail(TailOp::Sigmoid { x: logit }) = graph.nodes[second].op else { return None };
+/// The logit `z` where the parts are `1 - p` and `p = sigmoid(z)`, and the nodes that compute them from it.
+fn complement(graph: &FloatGraph, parts: &[ValueId]) -> Option<(ValueId, [String; 2])> {
+    let &[first, second] = parts else { return None };
+    let FloatOp::Function { x: logit, f: Function::Sigmoid } = graph.nodes[second].op else { return None };
     let FloatOp::Affine { x, scale: Some(scale), offset: Some(offset) } = &graph.nodes[first].op else {
         return None;
     };
     let is = |t: &Tensor, v: f64| t.as_scalar() == Some(v);
-    (*x == second && is(scale, -1.0) && is(offset, 1.0)).then_some(logit)
+    let single = graph.nodes[first].len() == 1 && graph.nodes[second].len() == 1;
+    (single && *x == second && is(scale, -1.0) && is(offset, 1.0))
+        .then(|| (logit, [second, first].map(|id| graph.nodes[id].name.clone())))
 }
 
 fn tail_name(op: &FloatOp) -> &'static str {
     match op {
         FloatOp::Tail(TailOp::Softmax { .. }) => "Softmax",
-        FloatOp::Tail(TailOp::Sigmoid { .. }) => "Sigmoid",
-        FloatOp::Tail(TailOp::Pair { .. }) => "Concat",
         FloatOp::Tail(TailOp::Normaliser { .. }) => "Normalizer",
         FloatOp::Tail(TailOp::ArgMax { .. }) => "ArgMax",
         _ => "operator",

@@ -39,7 +39,7 @@ fn quantisation_costs_at_most_one_record() {
     let float = float_logits(&onnx, &schema, &test, None).unwrap();
     // The largest logit is about 24.
     for (weight_bits, most_error, most_records) in [(8, 0.2, 1), (6, 0.6, 1), (16, 0.01, 0)] {
-        let options = QuantiseOptions { weight_bits, ..QuantiseOptions::default() };
+        let options = QuantiseOptions { weight_bits: Some(weight_bits), ..QuantiseOptions::default() };
         let (model, report) = quantise(&onnx, &schema, &train, Some(&train_labels), &options).unwrap();
         assert!(report.max_error < most_error, "{weight_bits} bits: {}", report.max_error);
         assert!(report.warnings().is_empty(), "{:?}", report.warnings());

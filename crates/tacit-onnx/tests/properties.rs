@@ -192,7 +192,7 @@ proptest! {
         let (bytes, schema) = build(&recipe);
         let calibration = records(&schema, 200, recipe.seed);
         for (weight_bits, tolerance) in [(8, 0.05), (16, 0.003)] {
-            let options = QuantiseOptions { weight_bits, ..QuantiseOptions::default() };
+            let options = QuantiseOptions { weight_bits: Some(weight_bits), ..QuantiseOptions::default() };
             let (model, report) = quantise(&bytes, &schema, &calibration, None, &options).unwrap();
             // Outputs may be small differences of large activations.
             let largest = report.layers.iter().fold(0.0f64, |m, l| m.max(l.observed_max).max(-l.observed_min));

@@ -14,7 +14,7 @@ const UNBOUNDED: f64 = 3.4e38;
 
 impl<'a> Importer<'a> {
     /// A constant's real elements, refusing NaN and infinities.
-    fn finite(&self, view: &NodeView<'a>, c: &Const) -> Result<Tensor, OnnxError> {
+    pub(super) fn finite(&self, view: &NodeView<'a>, c: &Const) -> Result<Tensor, OnnxError> {
         if c.batch_at.is_some() {
             return Err(
                 view.fail("it computes with the number of samples; export the model with a fixed shape")
@@ -124,7 +124,12 @@ impl<'a> Importer<'a> {
     }
 
     /// A constant operand's shape per sample, checked to broadcast onto `x` without stretching it.
-    fn per_sample(&self, view: &NodeView<'a>, x: ValueId, mut c: Tensor) -> Result<Tensor, OnnxError> {
+    pub(super) fn per_sample(
+        &self,
+        view: &NodeView<'a>,
+        x: ValueId,
+        mut c: Tensor,
+    ) -> Result<Tensor, OnnxError> {
         if self.input.batched && c.shape.len() == self.full_rank(x) {
             if c.shape[0] != 1 {
                 return Err(view.fail(format!("a constant of shape {:?} differs between samples", c.shape)));
@@ -142,7 +147,7 @@ impl<'a> Importer<'a> {
     }
 
     /// `x · scale + offset` with constants already brought to their shape per sample.
-    fn affine(
+    pub(super) fn affine(
         &mut self,
         view: &NodeView<'a>,
         x: ValueId,
@@ -157,7 +162,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Two values that both depend on the record.
-    fn combine(
+    pub(super) fn combine(
         &mut self,
         view: &NodeView<'a>,
         a: ValueId,
@@ -183,7 +188,7 @@ impl<'a> Importer<'a> {
                     "Add" => self.combine(view, a, b, |a, b| FloatOp::Sum { a, b, subtract: false }),
                     "Sub" => self.combine(view, a, b, |a, b| FloatOp::Sum { a, b, subtract: true }),
                     "Mul" => self.combine(view, a, b, |a, b| FloatOp::Product { a, b }),
-                    _ => Err(view.fail("division by a value that depends on the record is not supported")),
+                    _ => self.quotient(view),
                 }
             }
             (Value::Computed { .. }, Value::Constant(c)) => {
@@ -205,7 +210,7 @@ impl<'a> Importer<'a> {
                     "Add" => self.affine(view, x, None, Some(c)),
                     "Sub" => self.affine(view, x, Some(Tensor::scalar(-1.0)), Some(c)),
                     "Mul" => self.affine(view, x, Some(c), None),
-                    _ => Err(view.fail("division by a value that depends on the record is not supported")),
+                    _ => self.reciprocal_times(view, c, x),
                 }
             }
         }
@@ -217,13 +222,6 @@ impl<'a> Importer<'a> {
         }
         let x = self.real(view, 0)?;
         self.affine(view, x, Some(Tensor::scalar(-1.0)), None)
-    }
-
-    pub(super) fn square_root(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
-        match self.operand(view, 0)? {
-            Value::Constant(c) => self.fold_map(view, &c, f64::sqrt),
-            Value::Computed { .. } => Err(view.unsupported()),
-        }
     }
 
     pub(super) fn batch_normalisation(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {

@@ -9,7 +9,7 @@ use crate::tensor::{Tensor, elements};
 
 impl<'a> Importer<'a> {
     /// Takes the elements of a result from the budget, before they are computed.
-    fn spend(&mut self, view: &NodeView<'a>, count: Option<usize>) -> Result<(), OnnxError> {
+    pub(super) fn spend(&mut self, view: &NodeView<'a>, count: Option<usize>) -> Result<(), OnnxError> {
         let left = count.and_then(|n| self.constant_budget.checked_sub(n));
         self.constant_budget =
             left.ok_or_else(|| view.fail("the constants grow far beyond the size of the file"))?;
@@ -159,10 +159,8 @@ impl<'a> Importer<'a> {
         Ok(Value::Constant(Rc::new(cut(&all, view.int("start", 0), end))))
     }
 
-    pub(super) fn gather(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
-        let Value::Constant(c) = self.operand(view, 0)? else {
-            return Err(view.fail("picking elements of a value that depends on the record is not supported"));
-        };
+    /// Elements of a vector.
+    pub(super) fn fold_gather(&mut self, view: &NodeView<'a>, c: &Const) -> Result<Value, OnnxError> {
         let indices = self.constant(view, 1)?;
         let n = c.tensor.data.len();
         let resolve = |i: i64| usize::try_from(if i < 0 { i + n as i64 } else { i }).ok().filter(|&i| i < n);
@@ -181,23 +179,26 @@ impl<'a> Importer<'a> {
         Ok(Self::folded(Tensor { shape: indices.tensor.shape.clone(), data }, c.integer, batch_at))
     }
 
-    pub(super) fn slice(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
-        let Value::Constant(c) = self.operand(view, 0)? else {
-            return Err(view.fail("cutting a value that depends on the record is not supported"));
+    /// A tensor of one number repeated.
+    pub(super) fn constant_of_shape(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
+        let shape = self.constant(view, 0)?;
+        Self::plain(view, &shape)?;
+        let sizes: Option<Vec<usize>> = shape
+            .integers()
+            .and_then(|v| v.into_iter().map(|d| usize::try_from(d).ok()).collect())
+            .filter(|s: &Vec<usize>| s.len() <= crate::proto::MAX_RANK);
+        let sizes = sizes.ok_or_else(|| view.fail("its shape is no list of sizes"))?;
+        let count = elements(&sizes);
+        self.spend(view, count)?;
+        let (value, integer) = match view.attribute("value").and_then(|a| a.t.as_ref()) {
+            Some(t) => {
+                let c = read_tensor(t)?;
+                let value = c.tensor.as_scalar().ok_or_else(|| view.fail("`value` is not one number"))?;
+                (value, c.integer)
+            }
+            None => (0.0, false),
         };
-        let mut bounds = [0i64; 2];
-        for (i, bound) in bounds.iter_mut().enumerate() {
-            let given = self.constant(view, i + 1)?.integers();
-            let Some([v]) = given.as_deref() else {
-                return Err(view.fail("only a vector of constants can be cut"));
-            };
-            *bound = *v;
-        }
-        let step = self.optional_constant(view, 4)?.and_then(|s| s.tensor.as_scalar()).unwrap_or(1.0);
-        if c.tensor.shape.len() != 1 || step != 1.0 {
-            return Err(view.fail("only a vector of constants can be cut, with step 1"));
-        }
-        Ok(Value::Constant(Rc::new(cut(&c, bounds[0], bounds[1]))))
+        Ok(Self::folded(Tensor { shape: sizes, data: vec![value; count.unwrap_or(0)] }, integer, None))
     }
 }
 

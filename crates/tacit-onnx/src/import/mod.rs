@@ -4,8 +4,12 @@
 //! first, where the input has one) is followed through every operator and left out of the shapes; an operator that
 //! would move, split or sum over it is refused, since a model is a function of one record.
 
+mod activations;
 mod arithmetic;
 mod constants;
+mod image;
+mod pieces;
+mod reduce;
 mod shapes;
 
 use std::collections::HashMap;
@@ -16,10 +20,11 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 
-use crate::error::OnnxError;
+use crate::SUPPORTED_OPERATORS;
+use crate::error::{OnnxError, UnsupportedNode};
 use crate::graph::{FloatGraph, FloatNode, FloatOp, TailOp, ValueId};
 use crate::proto::{
-    Const, MAX_ELEMENTS, MAX_RANK, ML_DOMAIN, NodeView, node_name, opset, reachable, read_tensor,
+    Const, MAX_ELEMENTS, MAX_RANK, ML_DOMAIN, NodeView, node_name, operator, opset, reachable, read_tensor,
 };
 use crate::tensor::elements;
 
@@ -75,6 +80,8 @@ pub(crate) fn import(model: &pb::ModelProto, output: &str, file_bytes: usize) ->
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
     let (kept, names) = reachable(&graph.node, [output]);
+    check_operators(kept.iter().map(|&i| &graph.node[i]))?;
+    check_opset(model)?;
     let initialisers: HashMap<&str, &pb::TensorProto> =
         graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
     let inputs: Vec<&pb::ValueInfoProto> = graph
@@ -134,6 +141,32 @@ pub(crate) fn import(model: &pb::ModelProto, output: &str, file_bytes: usize) ->
     }
 }
 
+/// Operator sets whose operators are read.
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
+
+fn check_opset(model: &pb::ModelProto) -> Result<(), OnnxError> {
+    // Models of classical operators alone may name no standard operator set.
+    let named = model.opset_import.iter().any(|o| matches!(o.domain.as_str(), "" | "ai.onnx"));
+    let version = opset(model);
+    if !named || OPSETS.contains(&version) {
+        return Ok(());
+    }
+    Err(OnnxError::Malformed(format!(
+        "the file is written for operator set {version}; {} to {} are read: export it again with `opset_version`, or \
+         convert it with onnx.version_converter",
+        OPSETS.start(),
+        OPSETS.end()
+    )))
+}
+
+/// Names every node whose operator has no translation, in one error.
+fn check_operators<'a>(nodes: impl Iterator<Item = &'a pb::NodeProto>) -> Result<(), OnnxError> {
+    let unknown = |n: &&pb::NodeProto| !SUPPORTED_OPERATORS.contains(&operator(n).as_str());
+    let node = |n: &pb::NodeProto| UnsupportedNode { op: operator(n), node: node_name(n) };
+    let nodes: Vec<UnsupportedNode> = nodes.filter(unknown).map(node).collect();
+    if nodes.is_empty() { Ok(()) } else { Err(OnnxError::UnsupportedOperator { nodes }) }
+}
+
 /// Checks the input's type and shape.
 pub(crate) fn read_input(info: &pb::ValueInfoProto) -> Result<Input, OnnxError> {
     let fail = |what: String| OnnxError::Input(format!("`{}` {what}", info.name));
@@ -183,12 +216,18 @@ impl<'a> Importer<'a> {
             return Err(view.unsupported());
         }
         let value = match (proto.domain.as_str(), proto.op_type.as_str()) {
+            ("" | "ai.onnx", "Split") => return self.split(&view),
             ("" | "ai.onnx", op) => self.standard(op, &view)?,
             (ML_DOMAIN, "Normalizer") => self.tail(&view, |x, _| TailOp::Normaliser { x })?,
             _ => return Err(view.unsupported()),
         };
-        let Some(name) = proto.output.first().filter(|o| !o.is_empty()) else {
-            return Err(view.fail("its first output has no name"));
+        self.define(&view, 0, value)
+    }
+
+    /// Names output `i` of a node.
+    fn define(&mut self, view: &NodeView<'a>, i: usize, value: Value) -> Result<(), OnnxError> {
+        let Some(name) = view.proto.output.get(i).filter(|o| !o.is_empty()) else {
+            return Err(view.fail(format!("its output {i} has no name")));
         };
         if self.values.insert(name, value).is_some() || self.initialisers.contains_key(name.as_str()) {
             return Err(OnnxError::Malformed(format!("tensor `{name}` is defined twice")));
@@ -203,9 +242,20 @@ impl<'a> Importer<'a> {
             "MatMul" => self.mat_mul(view),
             "Add" | "Sub" | "Mul" | "Div" => self.binary(op, view),
             "Neg" => self.negate(view),
-            "Sqrt" => self.square_root(view),
             "BatchNormalization" => self.batch_normalisation(view),
             "Relu" => self.clamp(view, 0.0, f64::INFINITY),
+            "Conv" => self.conv(view),
+            "ConvTranspose" => self.conv_transpose(view),
+            "MaxPool" => self.max_pool(view),
+            "AveragePool" => self.average_pool(view),
+            "GlobalMaxPool" | "GlobalAveragePool" => self.global_pool(view, op == "GlobalMaxPool"),
+            "ReduceMax" | "ReduceMean" | "ReduceSum" => self.reduce(op, view),
+            "Resize" => self.resize(view),
+            "Pad" => self.pad(view),
+            "Expand" => self.expand(view),
+            "ConstantOfShape" => self.constant_of_shape(view),
+            "PRelu" => self.p_relu(view),
+            "Pow" => self.power(view),
             "Clip" => self.clip(view),
             "Identity" => self.operand(view, 0),
             "Dropout" => self.dropout(view),
@@ -219,9 +269,11 @@ impl<'a> Importer<'a> {
             "Slice" => self.slice(view),
             "Concat" => self.concat(view),
             "Softmax" | "LogSoftmax" => self.softmax(view),
-            "Sigmoid" => self.tail(view, |x, _| TailOp::Sigmoid { x }),
             "ArgMax" => self.arg_max(view),
-            _ => Err(view.unsupported()),
+            _ => match self.named_function(op, view)? {
+                Some(f) => self.function(view, f),
+                None => Err(view.unsupported()),
+            },
         }
     }
 
@@ -291,6 +343,14 @@ impl<'a> Importer<'a> {
         let tensor = view.proto.output.first().cloned().unwrap_or_default();
         self.nodes.push(FloatNode { op, shape, name: node_name(view.proto), tensor });
         Ok(Value::Computed { id: self.nodes.len() - 1, integer })
+    }
+
+    /// Adds a node with real values; names its value.
+    fn add(&mut self, view: &NodeView<'a>, op: FloatOp, shape: Vec<usize>) -> Result<ValueId, OnnxError> {
+        match self.push(view, op, shape)? {
+            Value::Computed { id, .. } => Ok(id),
+            Value::Constant(_) => Err(view.fail("a constant where a value was expected")),
+        }
     }
 
     fn shape(&self, id: ValueId) -> &[usize] {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Importer, Value};
 use crate::error::OnnxError;
-use crate::graph::{FloatOp, TailOp, ValueId};
+use crate::graph::{FloatOp, ValueId};
 use crate::proto::{Const, NodeView};
 use crate::tensor::{elements, is_permutation};
 
@@ -192,15 +192,17 @@ impl<'a> Importer<'a> {
         if let Some(constants) = constants {
             return self.fold_concat(view, &constants);
         }
-        // The pair of probabilities `[1 - p, p]` that scikit-learn exports end in; `tail` checks that it is one.
-        if let [Value::Computed { id: first, .. }, Value::Computed { id: second, .. }] = parts[..]
-            && self.shape(first) == [1]
-            && self.shape(second) == [1]
-            && self.sample_axis(view, view.int("axis", 0), self.full_rank(first))? == 0
-        {
-            return self.push(view, FloatOp::Tail(TailOp::Pair { first, second }), vec![2]);
-        }
-        Err(view.fail("joining values that depend on the record is not supported"))
+        let values: Option<Vec<ValueId>> = parts
+            .iter()
+            .map(|p| match p {
+                Value::Computed { id, integer: false } => Some(*id),
+                _ => None,
+            })
+            .collect();
+        let values = values.ok_or_else(|| {
+            view.fail("it joins constants or integers with values that depend on the record")
+        })?;
+        self.join(view, &values)
     }
 }
 

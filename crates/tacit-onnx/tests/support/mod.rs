@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod build;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,216 @@
+//! Random convolutions, poolings, movements and functions, written as protobuf here: the integers against tract's floats,
+//! and this crate's own reading of the floats against tract's.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use proptest::prelude::*;
+use support::build::{Net, float, int, ints, text};
+use support::{records, schema};
+use tacit_model::{Architecture, Model, Op};
+use tacit_onnx::{QuantiseOptions, QuantiseReport, float_logits, quantise};
+
+/// Quantises a network of records of `shape` and holds it to the float model, with wide and narrow weights. Errors are
+/// relative to the largest activation.
+fn check(bytes: &[u8], shape: &[usize], tolerances: (f64, f64)) -> (Model, QuantiseReport) {
+    let schema = schema(shape.iter().product(), 3, -2000, 2000, 0);
+    let calibration = records(&schema, 40, 1);
+    let others = records(&schema, 6, 2);
+    let float = float_logits(bytes, &schema, &others, None).unwrap();
+    let mut last = None;
+    for (weight_bits, tolerance) in [(16, tolerances.0), (8, tolerances.1)] {
+        let options = QuantiseOptions { weight_bits: Some(weight_bits), ..QuantiseOptions::default() };
+        let (model, report) = quantise(bytes, &schema, &calibration, None, &options)
+            .unwrap_or_else(|e| panic!("{weight_bits} bits: {e}"));
+        let largest = report
+            .layers
+            .iter()
+            .fold(report.largest_output, |m, l| m.max(l.observed_max).max(-l.observed_min));
+        assert!(
+            report.reference_difference <= 1e-4 * largest + 1e-5,
+            "this reading differs from tract's by {} of {largest}",
+            report.reference_difference
+        );
+        for (record, want) in others.iter().zip(&float) {
+            let output = model.run(record).unwrap().output().to_vec();
+            assert_eq!(output.len(), want.len());
+            for (q, want) in output.iter().zip(want) {
+                let got = model.architecture().output_value(*q);
+                assert!(
+                    (got - want).abs() <= tolerance * largest,
+                    "{weight_bits} bits: {got} for {want} beside {largest}\n{:#?}",
+                    report.layers
+                );
+            }
+        }
+        last = Some((model, report));
+    }
+    last.unwrap()
+}
+
+const EXACT: (f64, f64) = (0.002, 0.002);
+const LAYER: (f64, f64) = (0.003, 0.06);
+
+fn count(architecture: &Architecture, f: impl Fn(&Op) -> bool) -> usize {
+    architecture.nodes.iter().filter(|n| f(&n.op)).count()
+}
+
+/// One axis of a window.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    len: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    before: usize,
+    after: usize,
+}
+
+fn arb_axis() -> impl Strategy<Value = Axis> {
+    (1usize..4, 1usize..4, 1usize..3, 0usize..3, 0usize..3, 0usize..5).prop_map(
+        |(kernel, stride, dilation, before, after, more)| {
+            let extent = (kernel - 1) * dilation + 1;
+            let (before, after) = (before.min(extent - 1), after.min(extent - 1));
+            Axis { len: extent + more, kernel, stride, dilation, before, after }
+        },
+    )
+}
+
+fn arb_axes() -> impl Strategy<Value = Vec<Axis>> {
+    proptest::collection::vec(arb_axis(), 1..=2)
+}
+
+fn of(axes: &[Axis], f: impl Fn(&Axis) -> usize) -> Vec<usize> {
+    axes.iter().map(f).collect()
+}
+
+fn pads(axes: &[Axis]) -> Vec<usize> {
+    [of(axes, |a| a.before), of(axes, |a| a.after)].concat()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn convolutions(
+        axes in arb_axes(), groups in 1usize..4, channels in 1usize..3, outputs in 1usize..4,
+        auto in prop::sample::select(vec!["", "SAME_UPPER", "SAME_LOWER", "VALID"]), norm: bool, bias: bool, seed: u64,
+    ) {
+        let mut net = Net::new(17, seed);
+        let kernel = of(&axes, |a| a.kernel);
+        let fan_in = channels * kernel.iter().product::<usize>();
+        let weight = net.weight(&[&[groups * outputs, channels], &kernel[..]].concat(), fan_in);
+        let biases = net.random(&[groups * outputs], -0.5, 0.5);
+        let inputs = if bias { vec!["record", &weight, &biases] } else { vec!["record", &weight] };
+        let mut attributes = vec![
+            ints("strides", &of(&axes, |a| a.stride)),
+            ints("dilations", &of(&axes, |a| a.dilation)),
+            int("group", groups as i64),
+        ];
+        attributes.push(match auto {
+            "" => ints("pads", &pads(&axes)),
+            auto => text("auto_pad", auto),
+        });
+        let mut out = net.node("Conv", &inputs, attributes);
+        if norm {
+            let parts = [(0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2.0)]
+                .map(|(lo, hi)| net.random(&[groups * outputs], lo, hi));
+            out = net.node("BatchNormalization", &[&out, &parts[0], &parts[1], &parts[2], &parts[3]], vec![]);
+        }
+        out = net.node("Relu", &[&out], vec![]);
+        let shape = [&[groups * channels], &of(&axes, |a| a.len)[..]].concat();
+        let (model, _) = check(&net.finish(&shape, &out), &shape, LAYER);
+        prop_assert_eq!(count(model.architecture(), |op| matches!(op, Op::Conv { .. })), 1);
+        prop_assert_eq!(count(model.architecture(), |op| matches!(op, Op::Mul { .. })), 0, "the norm is folded");
+    }
+
+    #[test]
+    fn transposed_convolutions(
+        axes in arb_axes(), groups in 1usize..3, channels in 1usize..3, outputs in 1usize..3, more in 0usize..2, seed: u64,
+    ) {
+        let mut net = Net::new(17, seed);
+        let kernel = of(&axes, |a| a.kernel);
+        let weight = net.weight(&[&[groups * channels, outputs], &kernel[..]].concat(), channels * kernel.iter().product::<usize>());
+        let bias = net.random(&[groups * outputs], -0.5, 0.5);
+        let attributes = vec![
+            ints("strides", &of(&axes, |a| a.stride)),
+            ints("dilations", &of(&axes, |a| a.dilation)),
+            ints("pads", &pads(&axes)),
+            ints("output_padding", &of(&axes, |a| more.min(a.stride - 1))),
+            int("group", groups as i64),
+        ];
+        let out = net.node("ConvTranspose", &["record", &weight, &bias], attributes);
+        let shape = [&[groups * channels], &of(&axes, |a| a.len)[..]].concat();
+        check(&net.finish(&shape, &out), &shape, LAYER);
+    }
+
+    #[test]
+    fn maxima_over_windows(axes in arb_axes(), channels in 1usize..3, ceil: bool, relu: bool, seed: u64) {
+        let mut net = Net::new(17, seed);
+        let mut x = "record".to_owned();
+        if relu {
+            x = net.node("Relu", &[&x], vec![]);
+        }
+        let attributes = vec![
+            ints("kernel_shape", &of(&axes, |a| a.kernel)),
+            ints("strides", &of(&axes, |a| a.stride)),
+            ints("dilations", &of(&axes, |a| a.dilation)),
+            ints("pads", &pads(&axes)),
+            int("ceil_mode", ceil.into()),
+        ];
+        let out = net.node("MaxPool", &[&x], attributes);
+        let shape = [&[channels], &of(&axes, |a| a.len)[..]].concat();
+        check(&net.finish(&shape, &out), &shape, EXACT);
+    }
+
+    #[test]
+    fn means_over_windows(axes in arb_axes(), channels in 1usize..3, ceil: bool, include: bool, same: bool, seed: u64) {
+        let mut net = Net::new(17, seed);
+        let mut attributes = vec![
+            ints("kernel_shape", &of(&axes, |a| a.kernel)),
+            ints("strides", &of(&axes, |a| a.stride)),
+            int("count_include_pad", include.into()),
+        ];
+        if same {
+            attributes.push(text("auto_pad", "SAME_UPPER"));
+        } else {
+            attributes.push(ints("pads", &[of(&axes, |a| a.before.min(a.kernel - 1)), of(&axes, |a| a.after.min(a.kernel - 1))].concat()));
+            attributes.push(int("ceil_mode", ceil.into()));
+        }
+        let out = net.node("AveragePool", &["record"], attributes);
+        let shape = [&[channels], &of(&axes, |a| a.len)[..]].concat();
+        check(&net.finish(&shape, &out), &shape, EXACT);
+    }
+}
+
+#[test]
+fn functions_follow_their_tables() {
+    let a = |v| vec![float("alpha", v)];
+    for (op, attributes, opset) in [
+        ("Sigmoid", vec![], 17),
+        ("Tanh", vec![], 17),
+        ("Erf", vec![], 17),
+        ("HardSigmoid", a(0.3), 17),
+        ("Elu", a(0.7), 17),
+        ("Selu", vec![], 17),
+        ("LeakyRelu", a(0.2), 17),
+        ("Softplus", vec![], 17),
+        ("Softsign", vec![], 17),
+        ("Gelu", vec![], 20),
+        ("Gelu", vec![text("approximate", "tanh")], 20),
+        ("HardSwish", vec![], 17),
+        ("Mish", vec![], 18),
+        ("Abs", vec![], 17),
+        ("Exp", vec![], 17),
+    ] {
+        let mut net = Net::new(opset, 5);
+        let (w, b) = (net.weight(&[4, 6], 1), net.random(&[6], -1.0, 1.0));
+        let hidden = net.node("Gemm", &["record", &w, &b], vec![]);
+        let active = net.node(op, &[&hidden], attributes);
+        let (w, b) = (net.weight(&[6, 2], 6), net.random(&[2], -1.0, 1.0));
+        let out = net.node("Gemm", &[&active, &w, &b], vec![]);
+        println!("{op}");
+        check(&net.finish(&[4], &out), &[4], (0.003, 0.03));
+    }
+}
