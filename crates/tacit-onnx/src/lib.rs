@@ -27,6 +27,7 @@ mod function;
 mod fuse;
 mod graph;
 mod guard;
+mod half;
 mod import;
 mod ml;
 mod movement;

@@ -26,8 +26,9 @@ const MICROSOFT: &str = "com.microsoft";
 pub(crate) fn rewrite(graph: &mut pb::GraphProto, opset: i64) -> Result<(), OnnxError> {
     let quantised = |n: &pb::NodeProto| {
         matches!(n.domain.as_str(), "" | "ai.onnx" | MICROSOFT)
-            && (n.op_type.starts_with('Q')
-                || n.op_type.contains("Quantize")
+            && (n.op_type.starts_with("QLinear")
+                || n.op_type == "QGemm"
+                || n.op_type.contains("uantizeLinear")
                 || n.op_type.ends_with("Integer"))
     };
     if !graph.node.iter().any(quantised) {

@@ -12,6 +12,7 @@ use crate::evaluate::Runner;
 use crate::fold::fold;
 use crate::fuse::fuse;
 use crate::graph::FloatGraph;
+use crate::half;
 use crate::import::{Imported, import};
 use crate::ml;
 use crate::normalise::{self, InputStep};
@@ -302,6 +303,7 @@ fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
     let output = choose(graph, output)?;
+    half::widen(graph)?;
     qdq::rewrite(graph, opset)?;
     ml::rewrite(graph, opset, &output, schema)?;
     let Imported { mut graph, input } = import(&proto, &output, onnx.len())?;
