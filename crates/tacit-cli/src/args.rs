@@ -106,9 +106,9 @@ pub(crate) struct Quantize {
     /// Names, decimals and ranges of the features, names of the classes
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
-    /// Width of the weights in bits, 2 to 16
-    #[arg(long, value_name = "BITS", default_value_t = 8)]
-    pub(crate) weight_bits: u8,
+    /// Width of the weights in bits, 2 to 16; without it 8, and wider where the model then strays from the float model
+    #[arg(long, value_name = "BITS")]
+    pub(crate) weight_bits: Option<u8>,
     /// Width of the activations in bits, 4 to 24
     #[arg(long, value_name = "BITS", default_value_t = 16)]
     pub(crate) activation_bits: u8,

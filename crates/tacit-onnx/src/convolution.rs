@@ -74,6 +74,9 @@ impl Matrices {
     }
 }
 
+/// Patches that are multiplied at a time.
+const BLOCK: usize = 32;
+
 /// Where a convolution reads: a patch begins at a position and holds a few elements of every input channel.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Patches {
@@ -124,14 +127,14 @@ impl Patches {
 
     /// The convolution of a whole value, shape `[groups · outputs, positions..]`.
     pub(crate) fn convolve(&self, x: &[f64], weight: &[f64], bias: Option<&[f64]>) -> Vec<f64> {
-        let outputs = self.matrices.outputs();
-        let mut y = vec![0.0; outputs * self.len()];
-        let mut patch = Vec::with_capacity(self.matrices.groups * self.matrices.rows);
-        for position in 0..self.len() {
-            patch.clear();
-            self.read(x, position, &mut patch);
-            for (o, v) in self.matrices.apply(&patch, weight, bias).into_iter().enumerate() {
-                y[o * self.len() + position] = v;
+        let (outputs, count) = (self.matrices.outputs(), self.len());
+        let mut y = vec![0.0; outputs * count];
+        let mut patches = Vec::with_capacity(BLOCK * self.matrices.groups * self.matrices.rows);
+        for first in (0..count).step_by(BLOCK) {
+            patches.clear();
+            (first..count.min(first + BLOCK)).for_each(|position| self.read(x, position, &mut patches));
+            for (i, v) in self.matrices.apply(&patches, weight, bias).into_iter().enumerate() {
+                y[i % outputs * count + first + i / outputs] = v;
             }
         }
         y

@@ -241,4 +241,51 @@ mod tests {
         // A neuron that leads nowhere stays as it is.
         assert_eq!((incoming(2), w2[2]), (4.0, 0.0));
     }
+
+    #[test]
+    fn channels_are_followed_through_pooling_and_reshaping() {
+        use crate::movement::{Fill, Movement};
+        use tacit_model::Window;
+        let numbers = |shape: &[usize], step: f64| {
+            let count: usize = shape.iter().product();
+            let data = (0..count).map(|i| ((i * i) as f64 * step).sin() * (1.0 + (i % 5) as f64)).collect();
+            Tensor { shape: shape.to_vec(), data }
+        };
+        let conv = |x, shape: &[usize], step| FloatOp::Conv {
+            x,
+            weight: numbers(shape, step),
+            bias: Some(vec![0.25; shape[0] * shape[shape.len() - 1]]),
+            strides: vec![1; shape.len() - 3],
+            dilations: vec![1; shape.len() - 3],
+        };
+        let pad = |fill| Movement::Pad { before: vec![0, 1], after: vec![0, 1], fill };
+        let window = Window { kernel: vec![2], strides: vec![2], dilations: vec![1] };
+        // Two groups of two channels each, from four channels, each seen through a maximum over pairs of positions.
+        let ops = vec![
+            (FloatOp::Input, vec![2, 6]),
+            (conv(0, &[1, 2, 3, 4], 0.7), vec![4, 4]),
+            (FloatOp::Clamp { x: 1, lo: 0.0, hi: f64::INFINITY }, vec![4, 4]),
+            (FloatOp::Move { x: 2, movement: pad(Fill::Lowest) }, vec![4, 6]),
+            (FloatOp::Move { x: 3, movement: Movement::Windows(window) }, vec![4, 3, 2]),
+            (FloatOp::Largest { x: 4, axes: 1 }, vec![4, 3]),
+            (FloatOp::Move { x: 5, movement: pad(Fill::Zero) }, vec![4, 5]),
+            (conv(6, &[2, 2, 3, 1], 0.3), vec![2, 3]),
+            (FloatOp::Reshape { x: 7 }, vec![6]),
+            (FloatOp::MatMul { x: 8, weight: numbers(&[6, 2], 1.1), bias: None }, vec![2]),
+        ];
+        let node = |(op, shape)| FloatNode { op, shape, name: String::new(), tensor: String::new() };
+        let before = FloatGraph { nodes: ops.into_iter().map(node).collect(), output: 9 };
+        let found: Vec<_> = pairs(&before).into_iter().map(|p| (p.first, p.second, p.channels)).collect();
+        assert_eq!(found, [(1, 7, vec![0, 1, 2, 3]), (7, 9, vec![0, 0, 0, 1, 1, 1])]);
+        let mut after = before.clone();
+        assert!(equalise(&mut after) && align(&mut after, 8));
+        assert_ne!(before, after);
+        for step in [0.3, 1.7, 2.9] {
+            let record = numbers(&[12], step).data;
+            let (a, b) = (Runner::new(&before).run(&record), Runner::new(&after).run(&record));
+            for (a, b) in a[9].iter().zip(&b[9]) {
+                assert!((a - b).abs() < 1e-9 * (1.0 + a.abs()), "{a} {b}");
+            }
+        }
+    }
 }

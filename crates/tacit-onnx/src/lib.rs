@@ -27,7 +27,6 @@ mod function;
 mod fuse;
 mod graph;
 mod guard;
-mod half;
 mod import;
 mod ml;
 mod movement;
@@ -65,6 +64,7 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Conv",
     "ConvInteger",
     "ConvTranspose",
+    "DepthToSpace",
     "DequantizeLinear",
     "Div",
     "Dropout",
@@ -87,7 +87,9 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "LogSoftmax",
     "MatMul",
     "MatMulInteger",
+    "Max",
     "MaxPool",
+    "Min",
     "Mish",
     "Mul",
     "Neg",
@@ -111,10 +113,12 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Softmax",
     "Softplus",
     "Softsign",
+    "SpaceToDepth",
     "Split",
     "Sqrt",
     "Squeeze",
     "Sub",
+    "Sum",
     "Tanh",
     "Transpose",
     "Unsqueeze",

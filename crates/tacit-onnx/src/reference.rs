@@ -11,7 +11,7 @@ use tract_onnx::prelude::{
 use crate::error::OnnxError;
 use crate::guard::guarded;
 use crate::import::Input;
-use crate::proto::reachable;
+use crate::proto::{reachable, read_tensor};
 
 /// A model that tract can run.
 pub(crate) struct Reference {
@@ -105,6 +105,20 @@ impl Reference {
     }
 }
 
+/// Numbers of half precision as single ones: not every operator of tract computes with halves, and the reference may be
+/// more precise than the file asks for.
+fn widen(t: &mut pb::TensorProto) {
+    if t.data_type != DataType::Float16 as i32 {
+        return;
+    }
+    // A tensor that cannot be read is left to tract to refuse.
+    let Ok(c) = read_tensor(t) else { return };
+    t.data_type = DataType::Float as i32;
+    t.float_data = c.tensor.data.iter().map(|&v| v as f32).collect();
+    t.int32_data.clear();
+    t.raw_data.clear();
+}
+
 /// Reduces `model` to the nodes and constants behind `logits`, with the input's shape written out.
 fn trim(model: &mut pb::ModelProto, input: &Input, logits: &str, batch: usize) {
     let Some(graph) = &mut model.graph else { return };
@@ -121,10 +135,21 @@ fn trim(model: &mut pb::ModelProto, input: &Input, logits: &str, batch: usize) {
     }
     let mut initializer = std::mem::take(&mut graph.initializer);
     initializer.retain(|t| names.contains(&t.name));
+    initializer.iter_mut().for_each(widen);
+    for node in &mut nodes {
+        let is_cast = node.op_type == "Cast";
+        for attribute in &mut node.attribute {
+            attribute.t.iter_mut().for_each(widen);
+            if is_cast && attribute.name == "to" && attribute.i == DataType::Float16 as i64 {
+                attribute.i = DataType::Float as i64;
+            }
+        }
+    }
     let axes = input.batched.then_some(batch).into_iter().chain(input.shape.iter().copied());
     let dim =
         axes.map(|d| Dimension { value: Some(Dim::DimValue(d as i64)), ..Default::default() }).collect();
-    let ty = TensorType { elem_type: input.ty as i32, shape: Some(pb::TensorShapeProto { dim }) };
+    let elem_type = if input.ty == DataType::Float16 { DataType::Float } else { input.ty } as i32;
+    let ty = TensorType { elem_type, shape: Some(pb::TensorShapeProto { dim }) };
     let value_info = |name: &str, ty| pb::ValueInfoProto {
         name: name.to_owned(),
         r#type: Some(pb::TypeProto { value: ty, ..Default::default() }),

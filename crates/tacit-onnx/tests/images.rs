@@ -90,7 +90,7 @@ fn pads(axes: &[Axis]) -> Vec<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn convolutions(
@@ -184,6 +184,129 @@ proptest! {
     }
 }
 
+/// A value of a random network and its shape per sample.
+type Made = (String, Vec<usize>);
+
+/// Adds a random operator to `net` that reads `made`.
+fn random_step(net: &mut Net, made: &[Made]) -> Option<Made> {
+    let pick = |net: &mut Net, n: usize| net.rng.range(0, n as i64 - 1) as usize;
+    let (x, shape) = made[made.len() - 1 - pick(net, made.len().min(3))].clone();
+    let [c, h, w] = shape[..] else { return None };
+    let unary = |net: &mut Net, op: &str| Some((net.node(op, &[&x], vec![]), shape.clone()));
+    match pick(net, 17) {
+        0 => {
+            let (o, k, s) = (1 + pick(net, 4), 1 + pick(net, 3.min(h).min(w)), 1 + pick(net, 2));
+            let weight = net.weight(&[o, c, k, k], c * k * k);
+            let bias = net.random(&[o], -0.5, 0.5);
+            let y = net.node("Conv", &[&x, &weight, &bias], vec![ints("strides", &[s, s])]);
+            Some((y, vec![o, (h - k) / s + 1, (w - k) / s + 1]))
+        }
+        1 => {
+            let weight = net.weight(&[c, 1, 3, 3], 9);
+            let y = net.node("Conv", &[&x, &weight], vec![ints("pads", &[1; 4]), int("group", c as i64)]);
+            Some((y, shape))
+        }
+        2 => {
+            let p =
+                [(0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2.0)].map(|(lo, hi)| net.random(&[c], lo, hi));
+            Some((net.node("BatchNormalization", &[&x, &p[0], &p[1], &p[2], &p[3]], vec![]), shape))
+        }
+        3 | 4 => unary(net, "Relu"),
+        5 => {
+            let op = ["Sigmoid", "Tanh", "HardSwish", "Softplus", "Abs", "LeakyRelu"][pick(net, 6)];
+            unary(net, op)
+        }
+        6 if h > 1 && w > 1 => {
+            let op = ["MaxPool", "AveragePool"][pick(net, 2)];
+            let attributes =
+                vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2]), ints("pads", &[0, 1, 1, 0])];
+            Some((net.node(op, &[&x], attributes), vec![c, (h + 1) / 2, (w + 1) / 2]))
+        }
+        7 => {
+            let (y, other) = made[pick(net, made.len())].clone();
+            let op = ["Add", "Sub", "Mul"][pick(net, 3)];
+            (other == shape).then(|| (net.node(op, &[&x, &y], vec![]), shape))
+        }
+        8 => {
+            let (y, other) = made[pick(net, made.len())].clone();
+            let fits = other.len() == 3 && other[1..] == shape[1..] && c + other[0] < 9;
+            fits.then(|| (net.node("Concat", &[&x, &y], vec![int("axis", 1)]), vec![c + other[0], h, w]))
+        }
+        9 if h > 1 => {
+            let [from, to, axis] = [1, h as i64, 2].map(|v| net.integers(&[v]));
+            Some((net.node("Slice", &[&x, &from, &to, &axis], vec![]), vec![c, h - 1, w]))
+        }
+        10 => {
+            let perm = [[0, 1, 3, 2], [0, 2, 1, 3], [0, 3, 1, 2]][pick(net, 3)];
+            let to = perm[1..].iter().map(|&p| shape[p - 1]).collect();
+            Some((net.node("Transpose", &[&x], vec![ints("perm", &perm)]), to))
+        }
+        11 => {
+            let op = ["ReduceMean", "ReduceMax", "ReduceSum"][pick(net, 3)];
+            let axis = pick(net, 3) + 1;
+            let mut to = shape.clone();
+            to[axis - 1] = 1;
+            let y = match op {
+                "ReduceSum" => {
+                    let axes = net.integers(&[axis as i64]);
+                    net.node(op, &[&x, &axes], vec![])
+                }
+                _ => net.node(op, &[&x], vec![ints("axes", &[axis])]),
+            };
+            Some((y, to))
+        }
+        12 => {
+            let (s, o) = (net.random(&[c, 1, 1], -1.5, 1.5), net.random(&[1, w], -0.5, 0.5));
+            let y = net.node("Mul", &[&x, &s], vec![]);
+            Some((net.node("Add", &[&o, &y], vec![]), shape))
+        }
+        13 => {
+            let (lo, hi) = (net.scalar(-0.75), net.scalar(1.5));
+            Some((net.node("Clip", &[&x, &lo, &hi], vec![]), shape))
+        }
+        14 if h * w < 40 => {
+            let scales = net.constant(&[4], &[1.0, 1.0, 2.0, 1.0]);
+            let attributes = vec![
+                text("mode", "nearest"),
+                text("coordinate_transformation_mode", "asymmetric"),
+                text("nearest_mode", "floor"),
+            ];
+            Some((net.node("Resize", &[&x, "", &scales], attributes), vec![c, 2 * h, w]))
+        }
+        15 => {
+            let pads = net.integers(&[0, 0, 1, 0, 0, 0, 0, 1]);
+            Some((net.node("Pad", &[&x, &pads], vec![]), vec![c, h + 1, w + 1]))
+        }
+        16 => {
+            let slope = net.random(&[c, 1, 1], 0.0, 0.5);
+            Some((net.node("PRelu", &[&x, &slope], vec![]), shape))
+        }
+        _ => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_networks(steps in 1usize..14, channels in 1usize..4, side in 2usize..7, seed: u64) {
+        let mut net = Net::new(17, seed);
+        let shape = vec![channels, side, side + 1];
+        let mut made = vec![("record".to_owned(), shape.clone())];
+        for _ in 0..steps {
+            let next = random_step(&mut net, &made);
+            made.extend(next.filter(|(_, shape)| shape.iter().product::<usize>() < 400));
+        }
+        let (x, last) = made.pop().unwrap();
+        let flat = net.node("Flatten", &[&x], vec![]);
+        let count = last.iter().product();
+        let (weight, bias) = (net.weight(&[count, 3], count), net.random(&[3], -0.5, 0.5));
+        let out = net.node("Gemm", &[&flat, &weight, &bias], vec![]);
+        let (model, _) = check(&net.finish(&shape, &out), &shape, (0.01, 0.1));
+        prop_assert_eq!(&Model::from_bytes(&model.to_bytes()).unwrap(), &model);
+    }
+}
+
 #[test]
 fn functions_follow_their_tables() {
     let a = |v| vec![float("alpha", v)];
@@ -210,7 +333,6 @@ fn functions_follow_their_tables() {
         let active = net.node(op, &[&hidden], attributes);
         let (w, b) = (net.weight(&[6, 2], 6), net.random(&[2], -1.0, 1.0));
         let out = net.node("Gemm", &[&active, &w, &b], vec![]);
-        println!("{op}");
         check(&net.finish(&[4], &out), &[4], (0.003, 0.03));
     }
 }

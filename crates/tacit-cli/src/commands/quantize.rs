@@ -88,7 +88,7 @@ fn describe(
         sides.add_row([("right on the calibration records").to_owned(), shown(f), shown(q)]);
         rows += 1;
     }
-    let widths = format!("{}-bit weights, {}-bit activations", args.weight_bits, args.activation_bits);
+    let widths = format!("{}-bit weights, {}-bit activations", found.weight_bits, args.activation_bits);
     sides.add_row(["arithmetic".to_owned(), "floats".to_owned(), widths]);
     if rows > 0 {
         report.table(sides);
@@ -133,7 +133,7 @@ fn describe(
     report.set("saturated_values", saturated);
     report.set("clipped_cells", found.clipped_cells);
     report.set("weights", architecture.weight_count());
-    report.set("weight_bits", args.weight_bits);
+    report.set("weight_bits", found.weight_bits);
     report.set("activation_bits", args.activation_bits);
     report.set("output", plain(&found.output));
     report.set("left_out", found.dropped.iter().map(|d| plain(d)).collect::<Vec<_>>());

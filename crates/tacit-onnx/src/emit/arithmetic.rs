@@ -28,14 +28,22 @@ impl Emitter<'_> {
         let terms = vec![(1i64 << ca, Operand::Value(qa.id)), (sign * (1i64 << cb), Operand::Value(qb.id))];
         let id = self.push(Op::Linear { terms, offset: 0 });
         let values = self.combined(i, &qa, &qb, |x, y| x * exp2(ca) + f64::from(sign as i32) * y * exp2(cb));
-        Ok(Accumulator { id, exponent, values, rounded: None, kind: "sum" })
+        Ok(Accumulator { id, exponent, values, rounded: None, grown: 1 + ca.max(cb), kind: "sum" })
     }
 
     pub(super) fn product(&mut self, i: ValueId, a: ValueId, b: ValueId) -> Result<Accumulator, OnnxError> {
         let (qa, qb) = (self.quantised(a)?, self.quantised(b)?);
         let id = self.push(Op::Mul { a: Operand::Value(qa.id), b: Operand::Value(qb.id) });
         let values = self.combined(i, &qa, &qb, |x, y| x * y);
-        Ok(Accumulator { id, exponent: qa.exponent + qb.exponent, values, rounded: None, kind: "product" })
+        let grown = i32::from(self.widths.activation_bits) - 1;
+        Ok(Accumulator {
+            id,
+            exponent: qa.exponent + qb.exponent,
+            values,
+            rounded: None,
+            grown,
+            kind: "product",
+        })
     }
 
     /// A value at its own scale or, where that is finer than `exponent`, at `exponent`.
@@ -81,7 +89,14 @@ impl Emitter<'_> {
         let values = mapped(&sums, |sums| {
             sums.iter().enumerate().map(|(j, v)| v * factors[at(j).min(factors.len() - 1)]).collect()
         });
-        Ok(Accumulator { id, exponent: x.exponent + bits, values, rounded: None, kind: "mean" })
+        Ok(Accumulator {
+            id,
+            exponent: x.exponent + bits,
+            values,
+            rounded: None,
+            grown: bits.max(0),
+            kind: "mean",
+        })
     }
 
     /// Multiplies a value by the integers `by · 2^bits`; returns the result, `bits` and the integers.

@@ -148,6 +148,6 @@ impl Emitter<'_> {
             (0..x.values[r].len()).map(|j| rows.iter().map(|(c, v)| c * v[r][j]).sum()).collect()
         };
         let values = std::sync::Arc::new((0..x.values.len()).map(sum).collect());
-        Accumulator { id, exponent, values, rounded: None, kind: "function" }
+        Accumulator { id, exponent, values, rounded: None, grown: gap, kind: "function" }
     }
 }

@@ -60,7 +60,8 @@ impl Emitter<'_> {
         let b = rounded.bias.clone().map(|b| self.param(vec![columns], bias_bits, b));
         let id = self.push(Op::MatMul { x: x.id, weight: w, bias: b });
         let exponent = x.exponent + rounded.weight_exponent;
-        Ok(Accumulator { id, exponent, values, rounded: Some(rounded), kind: "dense" })
+        let grown = self.widths.weight_bits.into();
+        Ok(Accumulator { id, exponent, values, rounded: Some(rounded), grown, kind: "dense" })
     }
 
     pub(super) fn conv(
@@ -103,7 +104,8 @@ impl Emitter<'_> {
         let (strides, dilations) = (strides.to_vec(), dilations.to_vec());
         let id = self.push(Op::Conv { x: x.id, weight: w, bias: b, strides, dilations });
         let exponent = x.exponent + rounded.weight_exponent;
-        Ok(Accumulator { id, exponent, values, rounded: Some(rounded), kind: "convolution" })
+        let grown = self.widths.weight_bits.into();
+        Ok(Accumulator { id, exponent, values, rounded: Some(rounded), grown, kind: "convolution" })
     }
 
     /// Patches of the tuning records on which roundings are compared, and what the layer should give on them, position
@@ -187,6 +189,7 @@ impl Emitter<'_> {
             id = self.push(Op::Linear { terms, offset: 0 });
         }
         let exponent = x.exponent + rounded.weight_exponent;
-        Ok(Accumulator { id, exponent, values, rounded: Some(rounded), kind: "affine" })
+        let grown = self.widths.weight_bits.into();
+        Ok(Accumulator { id, exponent, values, rounded: Some(rounded), grown, kind: "affine" })
     }
 }

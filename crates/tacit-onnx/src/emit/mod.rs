@@ -56,6 +56,8 @@ struct Accumulator {
     exponent: i32,
     values: Rows,
     rounded: Option<Rounded>,
+    /// Bits that the operator added to the width of its operands.
+    grown: i32,
     kind: &'static str,
 }
 
@@ -180,7 +182,14 @@ impl Emitter<'_> {
             },
             FloatOp::Clamp { x, .. } => {
                 let x = self.quantised(*x)?;
-                Accumulator { id: x.id, exponent: x.exponent, values: x.values, rounded: None, kind: "clamp" }
+                Accumulator {
+                    id: x.id,
+                    exponent: x.exponent,
+                    values: x.values,
+                    rounded: None,
+                    grown: 0,
+                    kind: "clamp",
+                }
             }
             FloatOp::Reshape { .. }
             | FloatOp::Transpose { .. }
@@ -237,8 +246,8 @@ impl Emitter<'_> {
         // A bound of the clamp is reached and never exceeded, so it needs no headroom.
         let magnitude =
             (seen_hi.abs() * room).min(clamp_hi.abs()).max((seen_lo.abs() * room).min(clamp_lo.abs()));
-        // Where calibration saw only zeros, as many bits are dropped as the weights brought in.
-        let unseen = acc.exponent - i32::from(self.widths.weight_bits);
+        // Where calibration saw only zeros, as many bits are dropped as came in.
+        let unseen = acc.exponent - acc.grown;
         let exponent = fitting_exponent(magnitude, top as f64).unwrap_or(unseen).min(acc.exponent);
         let shift = u8::try_from(acc.exponent - exponent).ok().filter(|&s| s <= 60).ok_or_else(|| {
             self.fail(i, "its values are too small beside what it computes with; no scale fits both")

@@ -278,6 +278,38 @@ impl<'a> Importer<'a> {
         self.clamp(view, bounds[0], bounds[1])
     }
 
+    /// `Max` or `Min` of a value and a single constant, as some exporters write a clip.
+    pub(super) fn bound(&mut self, view: &NodeView<'a>, lower: bool) -> Result<Value, OnnxError> {
+        let pair = (self.operand(view, 0)?, self.optional_operand(view, 1)?);
+        let (at, c) = match pair {
+            (x, None) => return Ok(x),
+            (Value::Computed { .. }, Some(Value::Constant(c))) => (0, c),
+            (Value::Constant(c), Some(Value::Computed { .. })) => (1, c),
+            _ => return Err(view.fail("only a value and a constant are supported")),
+        };
+        let single = self.finite(view, &c)?.as_scalar().filter(|_| view.proto.input.len() == 2);
+        let v = single.ok_or_else(|| view.fail("its constant is not a single number"))?;
+        let x = self.real(view, at)?;
+        let (lo, hi) = if lower { (v, f64::INFINITY) } else { (f64::NEG_INFINITY, v) };
+        let shape = self.shape(x).to_vec();
+        self.push(view, FloatOp::Clamp { x, lo, hi }, shape)
+    }
+
+    fn optional_operand(&mut self, view: &NodeView<'a>, i: usize) -> Result<Option<Value>, OnnxError> {
+        view.input(i).map(|_| self.operand(view, i)).transpose()
+    }
+
+    /// The sum of any number of values.
+    pub(super) fn sum_of_all(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
+        let mut sum = self.real(view, 0)?;
+        for i in 1..view.proto.input.len() {
+            let next = self.real(view, i)?;
+            let value = self.combine(view, sum, next, |a, b| FloatOp::Sum { a, b, subtract: false })?;
+            sum = Self::id(view, &value)?;
+        }
+        Ok(Value::Computed { id: sum, integer: false })
+    }
+
     pub(super) fn dropout(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
         // `ratio` (input 1) plays no part in inference.
         if let Some(training) = self.optional_constant(view, 2)?

@@ -343,6 +343,8 @@ impl<'a> Importer<'a> {
     pub(super) fn average_pool(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
         let (x, geometry) = self.pooling(view)?;
         let (channels, lens) = (self.shape(x)[0], self.shape(x)[1..].to_vec());
+        // First of all, since it holds the number of elements to its limit.
+        let x = self.windows(view, x, &geometry, Fill::Zero)?;
         let padding_counts = view.int("count_include_pad", 0) != 0;
         let Geometry { window, before, after, positions, .. } = &geometry;
         // How many elements of a window count, axis by axis.
@@ -371,7 +373,6 @@ impl<'a> Importer<'a> {
         }
         let shape = [&[channels], &positions[..]].concat();
         let axes = positions.len();
-        let x = self.windows(view, x, &geometry, Fill::Zero)?;
         self.push(view, FloatOp::Total { x, axes, by }, shape)
     }
 
@@ -460,5 +461,48 @@ impl<'a> Importer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Blocks of channels as blocks of positions, or back.
+    pub(super) fn depth_and_space(
+        &mut self,
+        view: &NodeView<'a>,
+        to_space: bool,
+    ) -> Result<Value, OnnxError> {
+        let (x, lens) = self.positions_of(view)?;
+        let given = view.int("blocksize", 0);
+        let (&[height, width], Some(block)) =
+            (&lens[..], usize::try_from(given).ok().filter(|b| (1..4096).contains(b)))
+        else {
+            return Err(
+                view.fail(format!("blocks of {given} do not fit the shape {lens:?} of its positions"))
+            );
+        };
+        let channels = self.shape(x)[0];
+        let fits = if to_space {
+            channels % (block * block) == 0
+        } else {
+            height % block == 0 && width % block == 0
+        };
+        if !fits {
+            return Err(view
+                .fail(format!("{channels} channels of {lens:?} positions hold no whole blocks of {block}")));
+        }
+        let (apart, perm, to) = if to_space {
+            let each = channels / (block * block);
+            let (apart, perm) = match view.text("mode") {
+                "" | "DCR" => (vec![block, block, each, height, width], vec![2, 3, 0, 4, 1]),
+                "CRD" => (vec![each, block, block, height, width], vec![0, 3, 1, 4, 2]),
+                other => return Err(view.fail(format!("the mode `{other}` is not known"))),
+            };
+            (apart, perm, vec![each, height * block, width * block])
+        } else {
+            let (h, w) = (height / block, width / block);
+            (vec![channels, h, block, w, block], vec![2, 4, 0, 1, 3], vec![channels * block * block, h, w])
+        };
+        let moved = perm.iter().map(|&p| apart[p]).collect();
+        let x = self.add(view, FloatOp::Reshape { x }, apart)?;
+        let x = self.add(view, FloatOp::Transpose { x, perm }, moved)?;
+        self.push(view, FloatOp::Reshape { x }, to)
     }
 }

@@ -174,9 +174,12 @@ pub(crate) fn read_input(info: &pb::ValueInfoProto) -> Result<Input, OnnxError> 
         return Err(fail("is not a tensor".to_owned()));
     };
     let ty = DataType::try_from(t.elem_type).unwrap_or(DataType::Undefined);
-    if !matches!(ty, DataType::Float | DataType::Double | DataType::Int64 | DataType::Int32) {
+    if !matches!(
+        ty,
+        DataType::Float | DataType::Float16 | DataType::Double | DataType::Int64 | DataType::Int32
+    ) {
         return Err(fail(format!(
-            "has elements of type {}; FLOAT, DOUBLE, INT32 and INT64 are supported",
+            "has elements of type {}; FLOAT, FLOAT16, DOUBLE, INT32 and INT64 are supported",
             ty.as_str_name()
         )));
     }
@@ -251,6 +254,9 @@ impl<'a> Importer<'a> {
             "GlobalMaxPool" | "GlobalAveragePool" => self.global_pool(view, op == "GlobalMaxPool"),
             "ReduceMax" | "ReduceMean" | "ReduceSum" => self.reduce(op, view),
             "Resize" => self.resize(view),
+            "DepthToSpace" | "SpaceToDepth" => self.depth_and_space(view, op == "DepthToSpace"),
+            "Max" | "Min" => self.bound(view, op == "Max"),
+            "Sum" => self.sum_of_all(view),
             "Pad" => self.pad(view),
             "Expand" => self.expand(view),
             "ConstantOfShape" => self.constant_of_shape(view),

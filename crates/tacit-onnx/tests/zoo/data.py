@@ -54,8 +54,8 @@ def patterns(rng):
 
 
 def small_patterns(rng):
-    x, y = patches(rng, 900, 16, 2)
-    return Data("small_patterns", x, y, 1, shape=(2, 16, 16), low=0, high=10)
+    x, y = patches(rng, 1100, 16, 2)
+    return Data("small_patterns", x, y, 1, shape=(2, 16, 16), low=0, high=10, held_out=400)
 
 
 def signals(rng):

@@ -87,7 +87,7 @@ def convolutional(digits28, signals):
             layers.Dense(10, activation="softmax"),
         ]
     )
-    export("keras_separable", fit(model, digits28, 12, x), digits28)
+    export("keras_separable", fit(model, digits28, 30, x), digits28)
     model = keras.Sequential(
         [
             keras.Input((2, 64)),
