@@ -141,6 +141,7 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "com.microsoft.QLinearLeakyRelu",
     "com.microsoft.QLinearMul",
     "com.microsoft.QLinearSigmoid",
+    "com.microsoft.QLinearSoftmax",
 ];
 
 /// Says what an ONNX file holds, supported or not.

@@ -108,7 +108,13 @@ impl Rewriter<'_> {
                 let inputs = [self.operand(&view, 0, None)?, self.operand(&view, 3, None)?];
                 self.clipped(&view, &node.op_type["QLinear".len()..], &inputs, 6, &y)
             }
-            "QLinearSigmoid" | "QLinearLeakyRelu" | "QLinearAveragePool" | "QLinearGlobalAveragePool" => {
+            // Probabilities end a model and are taken off there; a cut would hide them.
+            "QLinearSigmoid" | "QLinearSoftmax" => {
+                let x = self.operand(&view, 0, None)?;
+                self.plain(&view, &node.op_type["QLinear".len()..], &[x], &y);
+                Ok(())
+            }
+            "QLinearLeakyRelu" | "QLinearAveragePool" | "QLinearGlobalAveragePool" => {
                 if view.int("channels_last", 0) != 0 {
                     return Err(view.fail("channels last; export the model with channels first"));
                 }

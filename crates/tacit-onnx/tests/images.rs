@@ -220,7 +220,7 @@ fn random_step(net: &mut Net, made: &[Made]) -> Option<Made> {
             let op = ["MaxPool", "AveragePool"][pick(net, 2)];
             let attributes =
                 vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2]), ints("pads", &[0, 1, 1, 0])];
-            Some((net.node(op, &[&x], attributes), vec![c, (h + 1) / 2, (w + 1) / 2]))
+            Some((net.node(op, &[&x], attributes), vec![c, h.div_ceil(2), w.div_ceil(2)]))
         }
         7 => {
             let (y, other) = made[pick(net, made.len())].clone();

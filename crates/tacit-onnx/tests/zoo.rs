@@ -8,7 +8,7 @@
 #[path = "zoo/npz.rs"]
 mod npz;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,15 +72,12 @@ const READY: &[(&str, &str, Kind)] = &[
     ("linear_regression", "diabetes", Numbers),
     ("linear_svr", "diabetes", Numbers),
     ("imputer_logistic", "cancer", Classes),
-    ("normalizer_l1_logistic", "digits", Classes),
-    ("normalizer_l2_logistic", "digits", Classes),
-    ("normalizer_max_logistic", "digits", Classes),
     ("binarizer_logistic", "digits", Classes),
-    ("polynomial_ridge", "diabetes", Numbers),
     ("columns_logistic", "clinic", Classes),
     ("columns_mlp", "clinic", Classes),
     ("ordinal_logistic", "clinic", Classes),
     ("function_logistic", "cancer", Classes),
+    ("vectorised_logistic", "cancer", Classes),
     ("mlp_identity", "digits", Classes),
     ("mlp_relu", "digits", Classes),
     ("mlp_tanh", "digits", Classes),
@@ -93,7 +90,6 @@ const READY: &[(&str, &str, Kind)] = &[
     ("torch_leaky_relu", "digits", Classes),
     ("torch_prelu", "digits", Classes),
     ("torch_elu", "digits", Classes),
-    ("torch_celu", "digits", Classes),
     ("torch_selu", "digits", Classes),
     ("torch_sigmoid", "digits", Classes),
     ("torch_hardsigmoid", "digits", Classes),
@@ -131,8 +127,6 @@ const READY: &[(&str, &str, Kind)] = &[
     ("autoencoder_absolute", "digits", Numbers),
     ("autoencoder", "digits", Numbers),
     ("torch_half", "digits", Classes),
-    ("iris_code", "strips", Numbers),
-    ("iris_code_packed", "strips", Numbers),
     ("iris_filters", "strips", Numbers),
     ("torch_mlp_qdq", "digits", Classes),
     ("torch_mlp_qoperator", "digits", Classes),
@@ -143,13 +137,28 @@ const READY: &[(&str, &str, Kind)] = &[
     ("torch_mlp_qdq_signed", "digits", Classes),
     ("lenet_max_qdq_channels", "digits28", Classes),
     ("squeeze_excitation_qoperator", "small_patterns", Classes),
+    ("keras_relu_qoperator", "digits", Classes),
+    ("keras_silu_qoperator", "digits", Classes),
+    ("mobilenet_qoperator", "patterns", Classes),
+    ("unet_nearest_qoperator", "small_patterns", Numbers),
+    ("torch_leaky_relu_qoperator", "digits", Classes),
     ("torch_mlp_dynamic", "digits", Classes),
+    ("lenet_max_dynamic", "digits28", Classes),
     ("torch_mlp_float16", "digits", Classes),
     ("lenet_max_float16", "digits28", Classes),
 ];
 
 /// Models that are refused, with a part of the error that names what is missing. Nothing else of the zoo may be refused.
-const NOT_YET: &[(&str, &str, Kind, &str)] = &[];
+#[rustfmt::skip]
+const NOT_YET: &[(&str, &str, Kind, &str)] = &[
+    ("normalizer_l1_logistic", "digits", Classes, "(ai.onnx.ml.Normalizer): it divides the record by its own norm"),
+    ("normalizer_l2_logistic", "digits", Classes, "(ai.onnx.ml.Normalizer): it divides the record by its own norm"),
+    ("normalizer_max_logistic", "digits", Classes, "(ai.onnx.ml.Normalizer): it divides the record by its own norm"),
+    ("polynomial_ridge", "diabetes", Numbers, "`ReduceProd` (node `ReduceProd`)"),
+    ("torch_celu", "digits", Classes, "`Celu` (node `/2/Celu`)"),
+    ("iris_code", "strips", Numbers, "`Greater` (node `/Greater`)"),
+    ("iris_code_packed", "strips", Numbers, "`Greater` (node `/Greater`)"),
+];
 
 /// Share of records on which both name the same class.
 const AGREEMENT: f64 = 0.995;
@@ -259,6 +268,7 @@ fn class(scores: &[f64], border: f64) -> usize {
 fn the_integers_agree_with_onnxruntime() {
     let mut failures = Vec::new();
     let mut sets: BTreeMap<&str, Data> = BTreeMap::new();
+    // For work on a few models: the beginnings of their names.
     let only = std::env::var("ZOO").ok();
     for &(name, set, kind) in
         READY.iter().filter(|r| only.as_ref().is_none_or(|o| o.split(',').any(|p| r.0.starts_with(p))))
@@ -271,4 +281,26 @@ fn the_integers_agree_with_onnxruntime() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn what_is_not_supported_yet_is_refused_by_name() {
+    for &(name, set, kind, part) in NOT_YET {
+        let text = match measure(name, &Data::read(set), kind) {
+            Err(error) => error.to_string(),
+            Ok(Ok(text) | Err(text)) => panic!("{name} is read ({text}): move it to READY"),
+        };
+        assert!(text.contains(part), "{name}: {text}");
+    }
+}
+
+#[test]
+fn every_model_of_the_folder_is_measured() {
+    let listed: BTreeSet<String> =
+        READY.iter().map(|r| r.0).chain(NOT_YET.iter().map(|r| r.0)).map(str::to_owned).collect();
+    let files = fs::read_dir(folder()).unwrap().map(|f| f.unwrap().path());
+    let models = files.filter(|f| f.extension().is_some_and(|e| e == "onnx"));
+    let stored: BTreeSet<String> =
+        models.map(|f| f.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(listed, stored);
 }

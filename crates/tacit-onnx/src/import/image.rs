@@ -174,7 +174,7 @@ impl<'a> Importer<'a> {
         axes: usize,
     ) -> Result<usize, OnnxError> {
         let given = view.int("group", 1);
-        let groups = usize::try_from(given).ok().filter(|&g| g > 0 && channels % g == 0);
+        let groups = usize::try_from(given).ok().filter(|&g| g > 0 && channels.is_multiple_of(g));
         let groups = groups
             .ok_or_else(|| view.fail(format!("{channels} channels cannot be split into {given} groups")))?;
         if weight.shape.len() != axes + 2 || weight.shape.contains(&0) {
@@ -480,7 +480,7 @@ impl<'a> Importer<'a> {
         };
         let channels = self.shape(x)[0];
         let fits = if to_space {
-            channels % (block * block) == 0
+            channels.is_multiple_of(block * block)
         } else {
             height % block == 0 && width % block == 0
         };

@@ -25,6 +25,9 @@ pub(super) struct Table {
     pub(super) written: bool,
 }
 
+/// Row-major weight of shape `[width, n]` and bias of `n` elements.
+type Dense = (Vec<f64>, Vec<f64>);
+
 /// The state of the walk.
 pub(super) struct Front<'a> {
     pub(super) emitter: Emitter,
@@ -261,7 +264,7 @@ impl<'a> Front<'a> {
 
     /// The weight (row-major, `[width, n]`) and bias of a dense layer over the columns of its first input; `None` where
     /// they are not plain constants.
-    fn weights(&self, view: &NodeView<'_>) -> Result<Option<(Vec<f64>, Vec<f64>)>, OnnxError> {
+    fn weights(&self, view: &NodeView<'_>) -> Result<Option<Dense>, OnnxError> {
         let Some(width) = self.table(view, 0).map(|t| t.columns.len()) else { return Ok(None) };
         let Some(weight) = self.constant(view.input(1))? else { return Ok(None) };
         let gemm = view.proto.op_type == "Gemm";

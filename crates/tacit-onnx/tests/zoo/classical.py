@@ -1,6 +1,9 @@
 """scikit-learn pipelines, exported by skl2onnx."""
 
+import os
+
 import numpy as np
+import onnx
 from skl2onnx import to_onnx
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -33,7 +36,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import LinearSVC, LinearSVR
 
-from store import save
+from store import HERE, save
 
 
 def export(name, model, data, zipmap=False, raw_scores=False, y=None):
@@ -97,6 +100,16 @@ def preprocessing(cancer, digits, diabetes, clinic):
     columns = ColumnTransformer([("numbers", StandardScaler(), slice(0, 4)), ("codes", OrdinalEncoder(), [4, 5, 6])])
     export("ordinal_logistic", make_pipeline(columns, logistic()), clinic)
     export("function_logistic", make_pipeline(FunctionTransformer(), StandardScaler(), logistic()), cancer)
+
+
+def vectorised(cancer):
+    """The same classifier behind a FeatureVectorizer, as converters of other tools begin a pipeline."""
+    model = onnx.load(os.path.join(HERE, "logistic_binary.onnx"))
+    first = onnx.helper.make_node("FeatureVectorizer", ["X"], ["vector"], domain="ai.onnx.ml", inputdimensions=[30])
+    for node in model.graph.node:
+        node.input[:] = ["vector" if name == "X" else name for name in node.input]
+    model.graph.node.insert(0, first)
+    save("vectorised_logistic", model, cancer)
 
 
 def networks(cancer, digits, diabetes):

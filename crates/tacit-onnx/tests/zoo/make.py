@@ -45,9 +45,10 @@ def main():
 
     classical.linear(cancer, digits, diabetes)
     classical.preprocessing(cancer, digits, diabetes, clinic)
+    classical.vectorised(cancer)
     classical.networks(cancer, digits, diabetes)
     torch_models.all_models(digits, digits28, patterns, small_patterns, signals, strips)
-    quantised.all_models(digits, digits28, small_patterns)
+    quantised.all_models(digits, digits28, patterns, small_patterns)
     for part in sets:
         part.write()
 
