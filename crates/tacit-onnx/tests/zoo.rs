@@ -128,6 +128,13 @@ const READY: &[(&str, &str, Kind)] = &[
     ("autoencoder", "digits", Numbers),
     ("torch_half", "digits", Classes),
     ("iris_filters", "strips", Numbers),
+    ("torch_mlp_float16", "digits", Classes),
+    ("lenet_max_float16", "digits28", Classes),
+];
+
+/// Files of onnxruntime's quantiser: weights and activations of 8 bits.
+#[rustfmt::skip]
+const ROUNDED: &[(&str, &str, Kind)] = &[
     ("torch_mlp_qdq", "digits", Classes),
     ("torch_mlp_qoperator", "digits", Classes),
     ("lenet_average_relu_qdq", "digits28", Classes),
@@ -144,8 +151,6 @@ const READY: &[(&str, &str, Kind)] = &[
     ("torch_leaky_relu_qoperator", "digits", Classes),
     ("torch_mlp_dynamic", "digits", Classes),
     ("lenet_max_dynamic", "digits28", Classes),
-    ("torch_mlp_float16", "digits", Classes),
-    ("lenet_max_float16", "digits28", Classes),
 ];
 
 /// Models that are refused, with a part of the error that names what is missing. Nothing else of the zoo may be refused.
@@ -164,6 +169,9 @@ const NOT_YET: &[(&str, &str, Kind, &str)] = &[
 const AGREEMENT: f64 = 0.995;
 /// Share of records that may be lost against the float model.
 const LOSS: f64 = 0.003;
+/// The same where onnxruntime rounds activations to 8 bits, as [`ROUNDED`] files say: its own rounding is not repeated.
+const ROUNDED_AGREEMENT: f64 = 0.98;
+const ROUNDED_LOSS: f64 = 0.01;
 /// Largest error of a number, relative to the range of the outputs.
 const ERROR: f64 = 0.01;
 
@@ -253,7 +261,9 @@ fn measure(name: &str, data: &Data, kind: Kind) -> Result<Result<String, String>
     };
     let (before, after) = (right(&|i| Some(float[i])), right(&|i| quantised[i]));
     let text = format!("agreement {agree:.4}, right {before:.4} before and {after:.4} after");
-    Ok(if agree >= AGREEMENT && before - after <= LOSS { Ok(text) } else { Err(text) })
+    let rounded = ROUNDED.iter().any(|r| r.0 == name);
+    let (least, most) = if rounded { (ROUNDED_AGREEMENT, ROUNDED_LOSS) } else { (AGREEMENT, LOSS) };
+    Ok(if agree >= least && before - after <= most { Ok(text) } else { Err(text) })
 }
 
 /// The class that onnxruntime's scores name; the lowest on a tie.
@@ -264,15 +274,10 @@ fn class(scores: &[f64], border: f64) -> usize {
     (0..scores.len()).rev().max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap()
 }
 
-#[test]
-fn the_integers_agree_with_onnxruntime() {
+fn agree(models: &[(&str, &str, Kind)]) {
     let mut failures = Vec::new();
     let mut sets: BTreeMap<&str, Data> = BTreeMap::new();
-    // For work on a few models: the beginnings of their names.
-    let only = std::env::var("ZOO").ok();
-    for &(name, set, kind) in
-        READY.iter().filter(|r| only.as_ref().is_none_or(|o| o.split(',').any(|p| r.0.starts_with(p))))
-    {
+    for &(name, set, kind) in models {
         let data = sets.entry(set).or_insert_with(|| Data::read(set));
         match measure(name, data, kind) {
             Ok(Ok(text)) => println!("{name}: {text}"),
@@ -281,6 +286,16 @@ fn the_integers_agree_with_onnxruntime() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_integers_agree_with_onnxruntime() {
+    agree(READY);
+}
+
+#[test]
+fn quantised_files_agree_with_onnxruntime() {
+    agree(ROUNDED);
 }
 
 #[test]
@@ -296,8 +311,8 @@ fn what_is_not_supported_yet_is_refused_by_name() {
 
 #[test]
 fn every_model_of_the_folder_is_measured() {
-    let listed: BTreeSet<String> =
-        READY.iter().map(|r| r.0).chain(NOT_YET.iter().map(|r| r.0)).map(str::to_owned).collect();
+    let measured = READY.iter().chain(ROUNDED).map(|r| r.0);
+    let listed: BTreeSet<String> = measured.chain(NOT_YET.iter().map(|r| r.0)).map(str::to_owned).collect();
     let files = fs::read_dir(folder()).unwrap().map(|f| f.unwrap().path());
     let models = files.filter(|f| f.extension().is_some_and(|e| e == "onnx"));
     let stored: BTreeSet<String> =
