@@ -28,15 +28,16 @@ mod fuse;
 mod graph;
 mod guard;
 mod import;
+mod ml;
 mod movement;
 mod normalise;
 mod outputs;
 mod proto;
+mod qdq;
 mod quantise;
 mod reference;
 mod report;
 mod rounding;
-mod sklearn;
 mod tail;
 mod tensor;
 mod upsample;
@@ -62,10 +63,13 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Constant",
     "ConstantOfShape",
     "Conv",
+    "ConvInteger",
     "ConvTranspose",
     "DepthToSpace",
+    "DequantizeLinear",
     "Div",
     "Dropout",
+    "DynamicQuantizeLinear",
     "Elu",
     "Erf",
     "Exp",
@@ -83,6 +87,7 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Log",
     "LogSoftmax",
     "MatMul",
+    "MatMulInteger",
     "Max",
     "MaxPool",
     "Min",
@@ -92,6 +97,9 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "PRelu",
     "Pad",
     "Pow",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
     "Reciprocal",
     "ReduceMax",
     "ReduceMean",
@@ -116,11 +124,26 @@ pub const SUPPORTED_OPERATORS: &[&str] = &[
     "Transpose",
     "Unsqueeze",
     "Upsample",
+    "ai.onnx.ml.ArrayFeatureExtractor",
+    "ai.onnx.ml.Binarizer",
+    "ai.onnx.ml.FeatureVectorizer",
+    "ai.onnx.ml.Imputer",
+    "ai.onnx.ml.LabelEncoder",
     "ai.onnx.ml.LinearClassifier",
     "ai.onnx.ml.LinearRegressor",
     "ai.onnx.ml.Normalizer",
+    "ai.onnx.ml.OneHotEncoder",
     "ai.onnx.ml.Scaler",
     "ai.onnx.ml.ZipMap",
+    "com.microsoft.QGemm",
+    "com.microsoft.QLinearAdd",
+    "com.microsoft.QLinearAveragePool",
+    "com.microsoft.QLinearConcat",
+    "com.microsoft.QLinearGlobalAveragePool",
+    "com.microsoft.QLinearLeakyRelu",
+    "com.microsoft.QLinearMul",
+    "com.microsoft.QLinearSigmoid",
+    "com.microsoft.QLinearSoftmax",
 ];
 
 /// Says what an ONNX file holds, supported or not.

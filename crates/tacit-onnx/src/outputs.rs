@@ -130,9 +130,12 @@ fn is_label(name: &str, producers: &HashMap<&str, (&pb::NodeProto, usize)>) -> b
                 let Some(x) = node.input.first() else { return false };
                 name = x;
             }
-            (_, "ArgMax" | "TopK") | (ML_DOMAIN, "ArrayFeatureExtractor" | "LabelEncoder" | "Binarizer") => {
-                return true;
-            }
+            (_, "ArgMax" | "TopK") | (ML_DOMAIN, "LabelEncoder" | "Binarizer") => return true,
+            // A label picked from the classes, which are a constant, or a column picked from the scores.
+            (ML_DOMAIN, "ArrayFeatureExtractor") => match node.input.first() {
+                Some(x) if producers.contains_key(x.as_str()) => name = x,
+                _ => return true,
+            },
             (ML_DOMAIN, "LinearClassifier" | "SVMClassifier" | "TreeEnsembleClassifier") => {
                 return *output == 0;
             }

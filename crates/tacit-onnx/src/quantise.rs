@@ -13,12 +13,13 @@ use crate::fold::fold;
 use crate::fuse::fuse;
 use crate::graph::FloatGraph;
 use crate::import::{Imported, import};
+use crate::ml;
 use crate::normalise::{self, InputStep};
 use crate::outputs::choose;
-use crate::proto::decode;
+use crate::proto::{decode, opset};
+use crate::qdq;
 use crate::reference::Reference;
 use crate::report::{Accuracy, Attempt, QuantiseReport};
-use crate::sklearn;
 use crate::tail::{Tail, detach};
 use crate::tensor::max_abs;
 use crate::upsample;
@@ -225,8 +226,10 @@ impl Job<'_> {
             float_accuracy: self.labels.map(|_| measured.float),
             quantised_accuracy: self.labels.map(|_| measured.quantised),
             agreement: (!self.schema.classes.is_empty()).then_some(measured.agreement),
+            expected_disagreement: (!self.schema.classes.is_empty())
+                .then(|| measured.expected_disagreement()),
             max_error: measured.max_error,
-            rms_error: (measured.squares / measured.outputs.max(1) as f64).sqrt(),
+            rms_error: measured.rms_error(),
             largest_output: measured.largest,
             output_range: (measured.highest - measured.lowest).max(0.0),
             reference_difference: self.reference_difference,
@@ -302,11 +305,13 @@ fn check_records(schema: &Schema, records: &[Vec<i64>], labels: Option<&[usize]>
 fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel, OnnxError> {
     let mut proto = decode(onnx)?;
     upsample::rewrite(&mut proto)?;
+    let opset = opset(&proto);
     let Some(graph) = &mut proto.graph else {
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
     let output = choose(graph, output)?;
-    sklearn::rewrite(graph)?;
+    qdq::rewrite(graph, opset)?;
+    ml::rewrite(graph, opset, &output, schema)?;
     let Imported { mut graph, input } = import(&proto, &output, onnx.len())?;
     let features = schema.features.len();
     if graph.nodes[0].len() != features {
@@ -380,6 +385,8 @@ struct Measured<'a> {
     largest: f64,
     lowest: f64,
     highest: f64,
+    /// By how much the float model's class wins, per row.
+    margins: Vec<f64>,
 }
 
 impl<'a> Measured<'a> {
@@ -397,7 +404,22 @@ impl<'a> Measured<'a> {
             largest: 0.0,
             lowest: f64::INFINITY,
             highest: f64::NEG_INFINITY,
+            margins: Vec::new(),
         }
+    }
+
+    fn rms_error(&self) -> f64 {
+        (self.squares / self.outputs.max(1) as f64).sqrt()
+    }
+
+    /// Mean probability that normal errors of the size seen turn a row's margin over: two outputs err where two compete,
+    /// one where it is compared with zero.
+    fn expected_disagreement(&self) -> f64 {
+        let errors = if self.outputs == self.margins.len() { 1.0 } else { 2.0 };
+        // `P(N(0, errors · rms²) > margin) = erfc(margin / √(2 · errors) / rms) / 2`.
+        let unit = self.rms_error() * f64::sqrt(2.0 * errors);
+        let turned = |m: &f64| if unit == 0.0 { 0.0 } else { 0.5 * libm::erfc(m / unit) };
+        self.margins.iter().map(turned).sum::<f64>() / self.margins.len().max(1) as f64
     }
 
     fn add(&mut self, row: usize, logits: &[f64], outputs: &[i64]) {
@@ -417,6 +439,13 @@ impl<'a> Measured<'a> {
             a.total += 1;
         };
         count(&mut self.agreement, float == quantised);
+        self.margins.push(match logits {
+            [logit] => logit.abs(),
+            _ => {
+                let others = logits.iter().enumerate().filter(|(i, _)| *i != float).map(|(_, v)| *v);
+                logits[float] - others.fold(f64::NEG_INFINITY, f64::max)
+            }
+        });
         if let Some(label) = self.labels.and_then(|l| l.get(row)) {
             count(&mut self.float, float == *label);
             count(&mut self.quantised, quantised == *label);

@@ -63,7 +63,7 @@ const MAX_GRAM_WORK: usize = 1 << 30;
 const RIDGE: f64 = 0.01;
 /// Passes over a column's weights.
 const SWEEPS: usize = 8;
-/// Records that must reach a neuron before its mean error is corrected.
+/// Records that must reach a neuron before its mean error is corrected, or an input before its weights may be cut off.
 const MIN_ACTIVE: usize = 8;
 
 /// `2^exponent`.
@@ -119,9 +119,15 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64> + Sync> Layer<'_, F> {
             return self.at(nearest(if self.weight.is_empty() { 0 } else { self.weight_bits.into() }));
         };
         let grams = self.matrices.filter(|_| self.fitted).and_then(|m| self.grams(m));
+        let seldom = self.seldom_read();
         let penalised = |rounded: Rounded| {
-            let penalty = if rounded.clipped_weights > 0 { CLIPPING_PENALTY } else { 1.0 };
-            (self.error(&rounded) * penalty, rounded)
+            let error = match rounded.clipped_weights {
+                0 => self.error(&rounded),
+                // The records do not say what such a cut costs.
+                _ if self.cuts(&rounded, &seldom) => f64::INFINITY,
+                _ => self.error(&rounded) * CLIPPING_PENALTY,
+            };
+            (error, rounded)
         };
         let mut candidates = Vec::new();
         for exponent in [fit, fit + 1, fit + 2, fit - 1] {
@@ -150,6 +156,26 @@ impl<F: Fn(&[f64], &[f64]) -> Vec<f64> + Sync> Layer<'_, F> {
         // The first of the best, whatever order they were computed in.
         let best = tried.into_iter().reduce(|best, other| if other.0 < best.0 { other } else { best });
         best.map_or_else(|| self.at(nearest(fit)), |(_, rounded)| rounded)
+    }
+
+    /// Per weight, whether hardly a record has anything but 0 at the input that it multiplies; empty for a layer that is no
+    /// matrix product.
+    fn seldom_read(&self) -> Vec<bool> {
+        let Some(m) = self.matrices else { return Vec::new() };
+        let mut reached = vec![0usize; m.groups * m.rows];
+        for inputs in self.inputs {
+            for (i, part) in inputs.chunks_exact(m.rows).enumerate() {
+                let counts = &mut reached[i % m.groups * m.rows..][..m.rows];
+                counts.iter_mut().zip(part).for_each(|(n, v)| *n += usize::from(*v != 0.0));
+            }
+        }
+        (0..self.weight.len()).map(|i| reached[i / m.columns] < MIN_ACTIVE).collect()
+    }
+
+    /// Whether a weight that is `seldom` read was cut off.
+    fn cuts(&self, rounded: &Rounded, seldom: &[bool]) -> bool {
+        let scale = exp2(rounded.weight_exponent);
+        self.weight.iter().zip(seldom).any(|(w, seldom)| *seldom && to_width(w * scale, self.weight_bits).1)
     }
 
     /// The integers of a candidate.

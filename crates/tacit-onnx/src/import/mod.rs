@@ -144,7 +144,7 @@ pub(crate) fn import(model: &pb::ModelProto, output: &str, file_bytes: usize) ->
 }
 
 /// Operator sets whose operators are read.
-const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 fn check_opset(model: &pb::ModelProto) -> Result<(), OnnxError> {
     // Models of classical operators alone may name no standard operator set.
