@@ -386,9 +386,9 @@ impl Lowering {
         let positions = &result.shape[1..];
         let (sample, channel, image) = (x.axes[0], x.axes[1], &x.axes[2..]);
         let mut axes = vec![Axis::plain(groups, channel.stride * channels), sample];
-        axes.extend((0..kernel.len()).map(|i| Axis::plain(positions[i], image[i].stride * strides[i])));
+        axes.extend((0..kernel.len()).map(|i| stepped(positions[i], image[i].stride, strides[i])));
         axes.push(Axis::plain(channels, channel.stride));
-        axes.extend((0..kernel.len()).map(|i| Axis::plain(kernel[i], image[i].stride * dilations[i])));
+        axes.extend((0..kernel.len()).map(|i| stepped(kernel[i], image[i].stride, dilations[i])));
         let a = View { axes, ..x.clone() };
         let c = View::whole(weight, spec);
         let grouping = Grouping { batch: 1, rows: 1 + positions.len() };
@@ -474,7 +474,7 @@ impl Lowering {
                 let mut view = self.unpadded(&view(x), &self.batched(of(x).0), of(x).1);
                 for (i, axis) in view.axes[1..].iter_mut().enumerate() {
                     view.offset += starts[i] * axis.stride;
-                    *axis = Axis::plain(shape[i], axis.stride * steps[i]);
+                    *axis = stepped(shape[i], axis.stride, steps[i]);
                 }
                 view
             }
@@ -484,9 +484,8 @@ impl Lowering {
                 let image = view.axes.split_off(lead);
                 let lens: Vec<usize> = image.iter().map(|a| a.len).collect();
                 let positions = window.positions(&lens).expect("validation has checked that windows fit");
-                let axis = |lens: &[usize], steps: &[usize], i: usize| {
-                    Axis::plain(lens[i], image[i].stride * steps[i])
-                };
+                let axis =
+                    |lens: &[usize], steps: &[usize], i: usize| stepped(lens[i], image[i].stride, steps[i]);
                 view.axes.extend((0..image.len()).map(|i| axis(&positions, &window.strides, i)));
                 view.axes.extend((0..image.len()).map(|i| axis(&window.kernel, &window.dilations, i)));
                 view
@@ -564,6 +563,11 @@ struct Target<'a> {
     width: u8,
     /// Whether it is the model's output.
     last: bool,
+}
+
+/// An axis that goes `step` neighbours at a time; where it does not move at all, the step may be of any size.
+fn stepped(len: usize, stride: usize, step: usize) -> Axis {
+    Axis::plain(len, if len > 1 { stride * step } else { 0 })
 }
 
 /// Puts a view's axes in another order.

@@ -98,7 +98,7 @@ pub(crate) fn affordable(statement: &Statement) -> Result<Plan, EngineError> {
     let needed = plan.verifier_memory();
     if needed > VERIFIER_MEMORY {
         return Err(EngineError::new(format!(
-            "verifying would take {} GiB of memory for copies and public values; at most {} GiB are set aside",
+            "verifying would take {} GiB of memory for views and public values; at most {} GiB are set aside",
             needed.div_ceil(1 << 30),
             VERIFIER_MEMORY >> 30
         )));
@@ -173,7 +173,7 @@ mod tests {
                 tensor(vec![len - 1], Segment::Witness, 0),
             ];
             let x = View { tensor: TensorId(0), offset: 0, axes: vec![Axis::plain(len, 0)] };
-            // All but the first: no whole axis, so a copy.
+            // All but the first: no whole axis, so a view.
             let rest = View { tensor: TensorId(1), offset: 1, axes: vec![Axis::plain(len - 1, 1)] };
             let relations = vec![
                 Relation::Requant { x, shift: 0, lo: -8, hi: 7, y: TensorId(1) },
@@ -190,5 +190,46 @@ mod tests {
         assert!(affordable(&statement(1000)).is_ok());
         let refused = SumcheckEngine.verify(&statement(1 << 28), &[], &tacit_relations::Silent);
         assert!(matches!(refused, Err(Refused::Engine(_))), "{refused:?}");
+    }
+
+    /// A kernel and as many positions walk along one axis: far more windows' elements than the tensors have, and none of them is
+    /// ever listed. A stride that leaves most of an axis out counts the axis too.
+    #[test]
+    fn no_window_makes_a_verifier_set_aside_any_amount_of_memory() {
+        let refuses = |len: usize, lens: [usize; 2], strides: [usize; 2]| {
+            let tensor = |len, segment, width| TensorSpec {
+                shape: vec![len],
+                bounds: (-8, 7),
+                segment,
+                width,
+                constant: Vec::new(),
+            };
+            let tensors = vec![
+                tensor(2, Segment::Input, 4),
+                tensor(len, Segment::Witness, 0),
+                tensor(lens[0], Segment::Witness, 0),
+            ];
+            let x = View { tensor: TensorId(0), offset: 0, axes: vec![Axis::plain(len, 0)] };
+            let windows = View {
+                tensor: TensorId(1),
+                offset: 0,
+                axes: vec![Axis::plain(lens[0], strides[0]), Axis::plain(lens[1], strides[1])],
+            };
+            let relations = vec![
+                Relation::Requant { x, shift: 0, lo: -8, hi: 7, y: TensorId(1) },
+                Relation::Max { x: windows, y: TensorId(2) },
+            ];
+            let statement = Statement {
+                system: RelationSystem::new(tensors, relations).expect("well-formed"),
+                binding: [0; 32],
+                commitments: BTreeMap::from([(Segment::Input, Commitment(vec![0; 32]))]),
+                public: BTreeMap::new(),
+            };
+            let refused = SumcheckEngine.verify(&statement, &[], &tacit_relations::Silent);
+            matches!(refused, Err(Refused::Engine(_)))
+        };
+        assert!(refuses(1 << 26, [1 << 25, 1 << 24], [1, 1]));
+        assert!(refuses((1 << 28) - 1, [2, 1], [(1 << 28) - 2, 0]));
+        assert!(!refuses(1 << 10, [1 << 9, 1 << 4], [1, 1]));
     }
 }

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use halo2curves::ff::{Field, PrimeField as _};
 use rayon::prelude::*;
-use tacit_relations::View;
+use tacit_relations::{Axis, View};
 
 use crate::claims::{Claims, Context};
 use crate::expr::{Expr, Values};
@@ -64,11 +64,28 @@ pub(crate) struct Part {
     pub(crate) copy: Vec<usize>,
     /// Axes of the original; none for axes that only repeat or pad.
     pub(crate) original: Range<usize>,
-    /// For every compact position on the former the one on the latter; `None` for padding.
-    pub(crate) map: Vec<Option<u32>>,
+    /// The former, cut into as many axes as it takes; strides in elements of the latter.
+    pub(crate) walk: Vec<Axis>,
+    /// The position on the latter where the walk begins.
+    pub(crate) start: usize,
 }
 
 impl Part {
+    /// For every compact position on the axes of what is shown the one on the original's; `None` for padding. Never stored by a
+    /// verifier: an architecture may name more of them than there is memory.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Option<usize>> + '_ {
+        let len: usize = self.walk.iter().map(|axis| axis.len).product();
+        (0..len).map(|i| {
+            let (mut rest, mut at) = (i, self.start);
+            for axis in self.walk.iter().rev() {
+                let coordinate = rest % axis.len;
+                rest /= axis.len;
+                at += coordinate.checked_sub(axis.before).filter(|&c| c < axis.valid)? * axis.stride;
+            }
+            Some(at)
+        })
+    }
+
     /// Lengths of some of a grid's axes.
     fn lens(grid: &Grid, axes: impl Iterator<Item = usize>) -> Vec<usize> {
         axes.map(|axis| grid.lens[axis]).collect()
@@ -85,9 +102,9 @@ impl Part {
     fn weights(&self, viewed: &Viewed, point: &[&[F]]) -> Vec<F> {
         let len = Self::lens(&viewed.original_grid, self.original.clone()).iter().product();
         let mut weights = vec![F::ZERO; len];
-        for (weight, at) in self.at_copy(viewed, point).into_iter().zip(&self.map) {
+        for (weight, at) in self.at_copy(viewed, point).into_iter().zip(self.positions()) {
             if let Some(at) = at {
-                weights[*at as usize] += weight;
+                weights[at] += weight;
             }
         }
         weights
@@ -118,8 +135,8 @@ impl Viewed {
                 let (own, rest) = summed.split_at(part.original.len());
                 summed = rest;
                 let at = outer_product(&Part::lens(&self.original_grid, part.original.clone()), own);
-                let copy = part.at_copy(self, point).into_iter().zip(&part.map);
-                copy.filter_map(|(weight, to)| to.map(|to| weight * at[to as usize])).sum::<F>()
+                let copy = part.at_copy(self, point).into_iter().zip(part.positions());
+                copy.filter_map(|(weight, to)| to.map(|to| weight * at[to])).sum::<F>()
             })
             .product()
     }
@@ -204,8 +221,8 @@ impl Viewed {
             .iter()
             .map(|&axis| points[axis].map(|z| outer_product(&[self.grid.lens[axis]], &[z])))
             .collect();
-        let mut steps = Vec::with_capacity(part.map.len());
-        for (i, from) in part.map.iter().enumerate() {
+        let mut steps = Vec::new();
+        for (i, from) in part.positions().enumerate() {
             let Some(from) = from else { continue };
             let (mut rest, mut weight, mut to, mut stride) = (i, F::ONE, 0, 1);
             for (axis, table) in part.copy.iter().zip(&tables).rev() {
@@ -220,7 +237,7 @@ impl Viewed {
                     }
                 }
             }
-            steps.push((to, *from as usize, weight));
+            steps.push((to, from, weight));
         }
         (steps, kept)
     }
@@ -238,8 +255,13 @@ impl Viewed {
                 Coordinate::Part => {}
             }
         }
-        // A part's map leads to positions on its own axes, the last of which has this stride.
+        // A part leads to positions on its own axes, the last of which has this stride.
         let unit = |part: &Part| part.original.end.checked_sub(1).map_or(0, |last| strides[last]);
+        let maps: Vec<Vec<Option<usize>>> = self
+            .parts
+            .iter()
+            .map(|part| part.positions().map(|at| at.map(|at| at * unit(part))).collect())
+            .collect();
         (0..self.grid.len())
             .into_par_iter()
             .with_min_len(1 << 12)
@@ -248,13 +270,13 @@ impl Viewed {
                 for (stride, len, step) in &same {
                     at += i / stride % len * step;
                 }
-                for part in &self.parts {
+                for (part, map) in self.parts.iter().zip(&maps) {
                     let position = part
                         .copy
                         .iter()
                         .fold(0, |p, &axis| p * self.grid.lens[axis] + i / own[axis] % self.grid.lens[axis]);
-                    match part.map[position] {
-                        Some(to) => at += to as usize * unit(part),
+                    match map[position] {
+                        Some(to) => at += to,
                         None => return 0,
                     }
                 }

@@ -205,8 +205,19 @@ impl Plan {
         let element = std::mem::size_of::<crate::group::F>() as u64;
         let len = |lens: &[usize]| lens.iter().map(|&n| n as u64).product::<u64>();
         let publics = self.public_grids.iter().map(|g| len(&g.lens));
-        let parts = self.views.iter().flat_map(|view| &view.parts).map(|part| 2 * part.map.len() as u64);
-        8 * publics.clone().sum::<u64>() + element * publics.chain(parts).max().unwrap_or(0)
+        // Equality tables have a power of two of entries for every axis, and are there beside their product.
+        let padded = |lens: &mut dyn Iterator<Item = usize>| {
+            lens.fold(2u64, |product, len| product.saturating_mul(len.next_power_of_two() as u64))
+        };
+        let parts = self.views.iter().flat_map(|view| {
+            view.parts.iter().map(move |part| {
+                let copy = padded(&mut part.copy.iter().map(|&axis| view.grid.lens[axis]));
+                let original = padded(&mut part.original.clone().map(|axis| view.original_grid.lens[axis]));
+                copy.saturating_add(original)
+            })
+        });
+        let largest = publics.clone().chain(parts).max().unwrap_or(0);
+        (8 * publics.sum::<u64>()).saturating_add(largest.saturating_mul(element))
     }
 
     /// Rough cost: looked-up values, committed values, messages.

@@ -159,7 +159,7 @@ impl Builder<'_> {
     fn rounded(&self, rule: &Rule) -> (i128, i128) {
         let (xlo, xhi) = shown(&rule.x, self.intervals[rule.x.tensor.0 as usize]);
         let half = 1i128 << rule.shift >> 1;
-        ((xlo + half) >> rule.shift, (xhi + half) >> rule.shift)
+        (xlo.saturating_add(half) >> rule.shift, xhi.saturating_add(half) >> rule.shift)
     }
 
     /// Where the results are a power of two and `x` reaches beyond them into not too many blocks of as many: how many bits, and
@@ -168,9 +168,12 @@ impl Builder<'_> {
         let (lo, n) = (i128::from(rule.lo), (i128::from(rule.hi) - i128::from(rule.lo) + 1) as u128);
         let bits = bits_below(n);
         let (vlo, vhi) = self.rounded(rule);
-        let (first, last) = ((vlo - lo) >> bits, (vhi - lo) >> bits);
+        let (first, last) = (vlo.saturating_sub(lo) >> bits, vhi.saturating_sub(lo) >> bits);
         let (first, last) = (first.min(0), last.max(0));
-        let fits = n == 1 << bits && bits > 0 && (first, last) != (0, 0) && last - first < MOST_BLOCKS;
+        // Every multiple of a column stays far below what expressions hold.
+        let small = bits + usize::from(rule.shift) <= 100;
+        let few = last.saturating_sub(first) < MOST_BLOCKS;
+        let fits = n == 1 << bits && bits > 0 && (first, last) != (0, 0) && few && small;
         fits.then_some(Blocks { bits: bits as u8, first: first as i64, last: last as i64 })
     }
 
@@ -436,7 +439,7 @@ impl Builder<'_> {
     /// Bits of a difference of two values of the viewed tensor.
     fn difference_bits(&self, x: &View) -> usize {
         let (lo, hi) = self.intervals[x.tensor.0 as usize];
-        let spread = (hi.max(0) - lo.min(0)).max(1);
+        let spread = hi.max(0).saturating_sub(lo.min(0)).max(1);
         bits_below(spread as u128 + 1).min(TRACE_BITS)
     }
 

@@ -11,8 +11,8 @@ pub(crate) fn factor(view: &View, grid: &Grid, lens: &[usize]) -> (Vec<Coordinat
         .or_else(|| pieces(&view.merged(), lens))
         .and_then(|pieces| independent(&pieces, view.offset, grid, lens));
     factored.unwrap_or_else(|| {
-        let map = (0..view.len()).map(|i| view.index(i).map(|at| at as u32)).collect();
-        let whole = Part { copy: (0..lens.len()).collect(), original: 0..grid.lens.len(), map };
+        let (copy, walk) = ((0..lens.len()).collect(), view.axes.clone());
+        let whole = Part { copy, original: 0..grid.lens.len(), walk, start: view.offset };
         (vec![Coordinate::Part; grid.lens.len()], vec![whole])
     })
 }
@@ -72,11 +72,10 @@ fn independent(
             }
             continue;
         }
-        let map = map(&run.copy, pieces, lens, start, unit);
-        let identity = map.len() == size && (0u32..).zip(&map).all(|(i, to)| *to == Some(i));
+        let walk = walk(&run.copy, pieces, lens, unit);
         match (&run.copy[..], run.original.len()) {
-            ([copy], 1) if identity => axes[last] = Coordinate::Same(*copy),
-            _ => parts.push(Part { copy: run.copy, original: run.original, map }),
+            ([copy], 1) if start == 0 && is_identity(&walk, size) => axes[last] = Coordinate::Same(*copy),
+            _ => parts.push(Part { copy: run.copy, original: run.original, walk, start }),
         }
     }
     // Axes that walk along none only repeat or pad.
@@ -88,7 +87,8 @@ fn independent(
     parts.extend(still.into_iter().map(|copy| Part {
         copy: vec![copy],
         original: end..end,
-        map: map(&[copy], pieces, lens, 0, 1),
+        walk: walk(&[copy], pieces, lens, 1),
+        start: 0,
     }));
     Some((axes, parts))
 }
@@ -159,27 +159,24 @@ fn runs(pieces: &[Vec<Axis>], offset: usize, grid: &Grid) -> Option<Vec<Run>> {
     }
 }
 
-/// For every compact position on some axes of what is shown the position on a run of stride `unit`, from `start` on.
-fn map(copy: &[usize], pieces: &[Vec<Axis>], lens: &[usize], start: usize, unit: usize) -> Vec<Option<u32>> {
-    let axes: Vec<Axis> = copy
-        .iter()
-        .flat_map(|&copy| match &pieces[copy][..] {
-            [] => vec![Axis::plain(lens[copy], 0)],
-            own => own.to_vec(),
-        })
-        .collect();
-    (0..axes.iter().map(|a| a.len).product())
-        .map(|i| {
-            let (mut rest, mut at) = (i, start);
-            for axis in axes.iter().rev() {
-                let coordinate = rest % axis.len;
-                rest /= axis.len;
-                let inside = coordinate.checked_sub(axis.before).filter(|&c| c < axis.valid)?;
-                at += inside * axis.stride / unit;
-            }
-            u32::try_from(at).ok()
-        })
-        .collect()
+/// The axes that make up some axes of what is shown, strides counted in `unit`.
+fn walk(copy: &[usize], pieces: &[Vec<Axis>], lens: &[usize], unit: usize) -> Vec<Axis> {
+    let axes = copy.iter().flat_map(|&copy| match &pieces[copy][..] {
+        [] => vec![Axis::plain(lens[copy], 0)],
+        own => own.to_vec(),
+    });
+    // A stride that is never gone may be of any size.
+    axes.map(|axis| Axis { stride: if moves(&axis) { axis.stride / unit } else { 0 }, ..axis }).collect()
+}
+
+/// Whether a walk shows `size` elements as they are.
+fn is_identity(walk: &[Axis], size: usize) -> bool {
+    let mut stride = 1;
+    walk.iter().rev().all(|axis| {
+        let plain = axis.before == 0 && axis.valid == axis.len && (axis.len == 1 || axis.stride == stride);
+        stride *= axis.len;
+        plain
+    }) && stride == size
 }
 
 #[cfg(test)]
@@ -210,7 +207,7 @@ mod tests {
             for part in &parts {
                 let position = part.copy.iter().fold(0, |p, &copy| p * lens[copy] + coordinate(copy));
                 let unit = part.original.end.checked_sub(1).map_or(0, |last| strides[last]);
-                at = at.and_then(|at| Some(at + part.map[position]? as usize * unit));
+                at = at.and_then(|at| Some(at + part.positions().nth(position)?? * unit));
             }
             assert_eq!(at, view.index(i), "element {i} of {view:?}");
         }
