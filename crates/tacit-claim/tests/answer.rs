@@ -134,7 +134,7 @@ fn what_cannot_be_stated_says_what_can() {
 
 #[test]
 fn claims_of_facts_are_encoded_once_and_bound() {
-    let content = unsigned_card(architecture(3, 3, OutputScale::Plain), 1);
+    let content = unsigned_card(&architecture(3, 3, OutputScale::Plain), 1);
     let card = sign(content, 1);
     let bound = AnswerBound::parse("class 1 >= 0.8", &card.answers()).unwrap();
     let claim = |facts: Vec<AnswerFact>| {
