@@ -602,6 +602,9 @@ impl AnswerFact {
     pub fn text(&self, answers: &Answers<'_>) -> String {
         match self {
             Self::Class { index } => format!("its class is {}", answers.name(*index)),
+            Self::Top { indices } if indices.len() == 1 => {
+                format!("its first class is {}", answers.name(indices[0]))
+            }
             Self::Top { indices } => {
                 let shown: Vec<String> = indices.iter().take(64).map(|i| answers.name(*i)).collect();
                 let more = indices.len().saturating_sub(64);
