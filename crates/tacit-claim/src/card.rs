@@ -10,6 +10,7 @@ use tacit_model::{
     Architecture, ArchitectureDigest, ArchitectureError, LOWERING_VERSION, Schema, ValueBounds,
 };
 
+use crate::answer::Answers;
 use crate::bytes::{CardId, SchemaDigest, architecture_digest};
 use crate::commitments::{CardWeights, Commitments};
 use crate::encoding::{MAX_VALUES, canonical_json, domain_hash, inexact_number};
@@ -307,6 +308,12 @@ impl Card {
     #[must_use]
     pub const fn output_bounds(&self) -> ValueBounds {
         self.output_bounds
+    }
+
+    /// What facts of an answer are checked against.
+    #[must_use]
+    pub const fn answers(&self) -> Answers<'_> {
+        Answers::known(&self.content.architecture, self.output_len, self.output_bounds)
     }
 
     /// Whether the weights are hidden.

@@ -2,6 +2,7 @@
 
 use tacit_model::{Dataset, ValueBounds, format_decimal};
 
+use crate::answer::{AnswerError, AnswerFact};
 use crate::bytes::{CardId, SchemaDigest};
 use crate::card::{Card, OutOfRange};
 use crate::claim::{Claim, ClaimKind, Inference, InputClaim, OutputClaim, WeightsClaim};
@@ -71,6 +72,7 @@ fn check_inference(inference: &Inference, card: &Card) -> Result<(), ClaimMismat
     match &inference.output {
         OutputClaim::Public { values } => check_outputs(values, 1, card),
         OutputClaim::Hidden { .. } => Ok(()),
+        OutputClaim::Facts { facts } => Ok(AnswerFact::check_all(facts, &card.answers())?),
     }
 }
 
@@ -374,6 +376,9 @@ pub enum ClaimMismatch {
     /// A requirement that only the verifier's own look at the labels makes sense of.
     #[error("`{0}` needs a test set that the verifier sees: of a hidden one it can be proved of no model")]
     NeedsPublicData(String),
+    /// A fact that cannot be stated of the model's answers, or an integer bound that does not follow from its text.
+    #[error("the claim's statement about the answer: {0}")]
+    Fact(#[from] AnswerError),
     /// The claim takes the weights as public, the card hides them.
     #[error("the claim takes the weights as public; the card keeps them hidden")]
     WeightsHidden,

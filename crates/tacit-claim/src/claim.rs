@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use tacit_model::{ArchitectureDigest, DatasetDigest};
 
+use crate::answer::AnswerFact;
 use crate::bytes::{CardId, ClaimDigest, Commitment, architecture_digest};
 use crate::encoding::{EncodingError, MAX_VALUES, bounded_values, decode, domain_hash, encode};
 use crate::engine::EngineId;
@@ -107,6 +108,11 @@ pub enum OutputClaim {
         /// The engine's commitment.
         commitment: Commitment,
     },
+    /// Hidden, and not committed to: only these facts of it are public, and all of them hold.
+    Facts {
+        /// 1 to [`AnswerFact::MAX`] facts.
+        facts: Vec<AnswerFact>,
+    },
 }
 
 /// The weights, as a claim states them.
@@ -202,6 +208,15 @@ impl Claim {
         match &self.kind {
             ClaimKind::Inference(Inference { output: OutputClaim::Public { values }, .. }) => Some(values),
             _ => None,
+        }
+    }
+
+    /// What the claim states of an answer that it hides otherwise; empty for any other claim.
+    #[must_use]
+    pub fn facts(&self) -> &[AnswerFact] {
+        match &self.kind {
+            ClaimKind::Inference(Inference { output: OutputClaim::Facts { facts }, .. }) => facts,
+            _ => &[],
         }
     }
 

@@ -13,6 +13,7 @@
 
 extern crate self as tacit_claim;
 
+mod answer;
 mod bundle;
 mod bytes;
 mod card;
@@ -24,6 +25,7 @@ mod disclosure;
 pub mod encoding;
 mod engine;
 mod interval;
+mod logit;
 mod number;
 mod opening;
 mod owner;
@@ -38,6 +40,7 @@ mod test_set;
 pub mod testing;
 mod text;
 
+pub use answer::{AnswerBound, AnswerError, AnswerFact, Answers, Form, Quantity, Side, Threshold};
 pub use bundle::{Bundle, BundleError};
 pub use bytes::{
     CardId, CertificateDigest, ClaimDigest, Commitment, CommitmentPin, HexError, ModelId, SchemaDigest,

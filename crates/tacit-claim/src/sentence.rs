@@ -57,8 +57,10 @@ impl Claim {
                 if matches!(input, InputClaim::Hidden { .. }) {
                     list.push("input");
                 }
-                if matches!(output, OutputClaim::Hidden { .. }) {
-                    list.push("output");
+                match output {
+                    OutputClaim::Public { .. } => {}
+                    OutputClaim::Hidden { .. } => list.push("output"),
+                    OutputClaim::Facts { .. } => list.push("output, but for what is stated of it"),
                 }
             }
             ClaimKind::Accuracy(AccuracyClaim { data, .. }) => {
@@ -104,6 +106,10 @@ fn push_inference(text: &mut String, Inference { input, output, .. }: &Inference
         }
         OutputClaim::Hidden { commitment } => {
             push(text, format_args!(" gives the answer committed to as {}.", commitment.short()));
+        }
+        OutputClaim::Facts { facts } => {
+            let facts: Vec<String> = facts.iter().map(|f| f.text(&card.answers())).collect();
+            push(text, format_args!(" gives a hidden answer of which this holds: {}.", facts.join("; ")));
         }
     }
 }

@@ -77,7 +77,8 @@ impl From<CoreError> for Failure {
             CoreError::Io { source, .. } => io_advice(source),
             _ => None,
         });
-        let verdict = matches!(e, CoreError::Certificate(..) | CoreError::Missed(_));
+        let verdict =
+            matches!(e, CoreError::Certificate(..) | CoreError::Missed(_) | CoreError::BoundMissed(_));
         Self { message: e.to_string(), advice, code, verdict }
     }
 }

@@ -15,6 +15,7 @@ use common::{
 with_every_engine! {
     a_diagnosis_is_proved_and_verified,
     every_choice_of_what_is_hidden_can_be_made,
+    facts_of_a_hidden_answer_are_proved,
 }
 
 fn a_diagnosis_is_proved_and_verified(engine: &str) {
@@ -186,6 +187,48 @@ fn every_choice_of_what_is_hidden_can_be_made(engine: &str) {
 
 /// Nothing is said of engines: the sumcheck engine. A card for halo2 alone is proved by halo2, one for both
 /// by either.
+fn facts_of_a_hidden_answer_are_proved(engine: &str) {
+    let place = committed(engine);
+    if engine == "halo2" {
+        place.tacit("srs unsafe-dev --k 11", &[]).ok();
+    }
+    let test = data("test.csv");
+    let prove = "prove inference --model diagnosis.tacit --opening card/opening.secret --input {} --row 0";
+    let verify = format!("verify a.proof --card card/card.json --json{}", flags(engine));
+    let class = format!("{prove} --reveal class --claim {{}} --context {{}} -o a.proof --json");
+    let made = place.tacit(&class, &[&test, "margin[malignant] > 0", "request 1"]).ok().json();
+    assert_eq!(made["output"]["public"], false);
+    assert_eq!(place.files().iter().filter(|f| f.contains("answer")).count(), 0, "nothing opens the answer");
+    let verdict = place.tacit(&verify, &[]).ok().json();
+    assert_eq!(verdict["class"], "malignant");
+    assert_eq!(verdict["output_values"], Value::Null);
+    assert_eq!(verdict["facts"][0], "its class is malignant");
+    assert_eq!(verdict["facts"], made["facts"]);
+    let inspected = place.tacit("inspect a.proof --card card/card.json", &[]).ok();
+    for text in ["hidden, but for this: its class is malignant; margin[malignant] > 0", "which this holds"] {
+        assert!(inspected.out.contains(text), "no `{text}` in {inspected:?}");
+    }
+    place.tacit("inspect a.proof", &[]).ok();
+
+    let first = format!("{prove} --reveal input,top-k=1 -o a.proof --force");
+    let run = place.tacit(&first, &[&test]).ok();
+    assert!(run.out.contains("its first class is malignant"), "{run:?}");
+    place.tacit(&verify, &[]).ok();
+
+    let claim =
+        |condition: &str| place.tacit(&format!("{prove} -o b.proof --claim {{}}"), &[&test, condition]);
+    claim("margin[benign] > 0").fails(1, &["does not satisfy `margin[benign] > 0`", "tacit predict"]);
+    claim("margin[ill] > 0").fails(2, &["`ill` is no class or output of the model (there are "]);
+    claim("malignant").fails(2, &["is no condition on an answer", "malignant >= 0.8"]);
+    claim("margin[benign] > 999999999").fails(2, &["no answer of such a model satisfies"]);
+    let top = |k: &str| place.tacit(&format!("{prove} -o b.proof --reveal top-k={k}"), &[&test]);
+    top("2").fails(2, &["k lies between 1 and 1"]);
+    top("x").usage("top-k=3");
+    let both = format!("{prove} -o b.proof --reveal class --hide output");
+    place.tacit(&both, &[&test]).fails(2, &["leave out --hide output"]);
+    assert!(!place.path("b.proof").exists());
+}
+
 #[test]
 fn the_engine_follows_from_the_card() {
     let place = quantised();

@@ -17,7 +17,7 @@ use tacit_sumcheck::{Chunk, ChunkSecret, ChunkVerifier, SumcheckEngine, chunk_sa
 use crate::error::CoreError;
 use crate::folder::DataFolder;
 use crate::prove_test_set::{Ready, compute};
-use crate::statement::{Seen, lower};
+use crate::statement::lower_hidden;
 use crate::test_set::{Part, tally_of};
 use crate::weights::certified_weights;
 
@@ -214,7 +214,7 @@ pub fn merge(
     if !missing.is_empty() {
         return Err(CoreError::MissingChunks { missing, count: accuracy.chunks });
     }
-    let system = lower(card.architecture(), Seen::NOTHING)?;
+    let system = lower_hidden(card.architecture())?;
     let weights = certified_weights(folder, card, claim.engine, points, &system, progress)?;
     let tally = tally_of(card, accuracy, Some(data))?;
     let chunked = Chunked { claim: &claim, accuracy, card, data, tally: &tally, weights: &weights };

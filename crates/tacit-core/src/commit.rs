@@ -19,7 +19,7 @@ use crate::error::CoreError;
 use crate::folder::{DataFolder, committer};
 use crate::halo2;
 use crate::prove_test_set::hidden_input;
-use crate::statement::{Seen, lower};
+use crate::statement::lower_hidden;
 use crate::weights::{HALO2_VERSION, commit_weights, tensors};
 
 /// What a card is made of.
@@ -64,7 +64,7 @@ pub fn commit(
     let model = request.model;
     let architecture = model.architecture();
     let digest = architecture.digest();
-    let system = lower(architecture, Seen::NOTHING)?;
+    let system = lower_hidden(architecture)?;
     let mut commitments = Commitments::default();
     let mut salts = BTreeMap::new();
     let mut uncertified = None;
@@ -173,7 +173,7 @@ pub fn commit_input(
     rng: &mut dyn CryptoRngCore,
 ) -> Result<InputOpening, CoreError> {
     card.check_record(&record)?;
-    let system = lower(card.architecture(), Seen::NOTHING)?;
+    let system = lower_hidden(card.architecture())?;
     let mut opening = InputOpening {
         card_id: card.id(),
         schema_digest: card.schema_digest(),
@@ -196,7 +196,7 @@ pub fn commit_input(
 pub fn opens_input(card: &Card, opening: &InputOpening, engine: EngineId) -> Result<bool, CoreError> {
     opening.check_against(card, engine)?;
     let CommittedInput { salt, commitment } = &opening.commitments[&engine];
-    let system = lower(card.architecture(), Seen::NOTHING)?;
+    let system = lower_hidden(card.architecture())?;
     Ok(commit_segment(&system, engine, Segment::Input, &opening.record, salt)? == *commitment)
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tacit_claim::{
-    CardError, CardId, ClaimMismatch, Commitment, CommitmentPin, Context, EngineId, HexError,
+    AnswerError, CardError, CardId, ClaimMismatch, Commitment, CommitmentPin, Context, EngineId, HexError,
     OpeningMismatch, PointsError, RecordError, RequirementError,
 };
 use tacit_model::EvaluationError;
@@ -259,6 +259,12 @@ pub enum CoreError {
     /// The model does not meet a requirement: what it reaches and what is needed.
     #[error("{0}")]
     Missed(String),
+    /// A fact that cannot be stated of the model's answers.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The answer does not meet a bound that was to be proved.
+    #[error("the model's answer on this record does not satisfy `{0}`")]
+    BoundMissed(String),
     /// The proof is malformed or does not prove the claim.
     #[error("{0}")]
     DoesNotHold(String),
@@ -277,6 +283,7 @@ impl CoreError {
             | Self::OtherData { .. }
             | Self::OtherLabels { .. }
             | Self::Missed(_)
+            | Self::BoundMissed(_)
             | Self::Certificate(..)
             | Self::DoesNotHold(_) => Outcome::DoesNotHold,
             Self::OnlyDevSetup { .. } | Self::DevSetup | Self::UnexpectedCard { .. } => Outcome::Policy,
@@ -348,6 +355,7 @@ impl CoreError {
             Self::NoLabels | Self::Tally(TallyError::NoLabels) => {
                 "name the column or array that holds them with --labels".to_owned()
             }
+            Self::BoundMissed(_) => "`tacit predict` shows what the model answers: claim what holds of it".to_owned(),
             Self::Missed(_) => "claim less, or commit to a better model".to_owned(),
             Self::DataRecord { .. } => "correct the row, or use a model whose schema declares a wider range; only test sets that the \
                 verifier sees are clipped"

@@ -37,7 +37,7 @@ pub use commit::{CommitRequest, Committed, commit, commit_dataset, commit_input,
 pub use error::{CoreError, Outcome};
 pub use folder::DataFolder;
 pub use memory::{Memory, NoMemory};
-pub use prove::{ProveInference, Proved, Record, prove_inference};
+pub use prove::{Asked, ProveInference, Proved, Record, Shown, prove_inference};
 pub use prove_test_set::{
     Chunks, ProvedTestSet, Ready, Required, TestData, TestSetProof, prepare_accuracy, prove_accuracy,
     prove_predictions,

@@ -2,13 +2,12 @@
 
 use rand_core::CryptoRngCore;
 use tacit_claim::{
-    Bundle, Card, CardPoints, CardWeights, Claim, Context, EngineId, Inference, InputClaim, InputOpening,
-    OutputClaim, OutputOpening, SaltBytes, WeightsClaim, WeightsOpening,
+    AnswerBound, AnswerFact, Answers, Bundle, Card, CardPoints, CardWeights, Claim, Context, EngineId,
+    Inference, InputClaim, InputOpening, OutputClaim, OutputOpening, SaltBytes, WeightsClaim, WeightsOpening,
 };
 use tacit_model::Model;
 use tacit_relations::{
-    Assignment, Commitment, Engine, Opening, Openings, Progress, Refused, RelationSystem, Segment, Statement,
-    Trace, trace,
+    Commitment, Engine, Opening, Openings, Progress, Refused, RelationSystem, Segment, Statement, Trace,
 };
 use tacit_sumcheck::SumcheckEngine;
 
@@ -16,7 +15,8 @@ use crate::commit::{commit_segment, fresh_salt};
 use crate::error::CoreError;
 use crate::folder::DataFolder;
 use crate::halo2::{self, srs::SrsOrigin};
-use crate::statement::{Seen, assemble, lower, output_tensor};
+use crate::prove_test_set::compute;
+use crate::statement::{lower_hidden, statement_with};
 use crate::weights::{certified_weights, commit_weights};
 
 /// The record of a proof.
@@ -33,6 +33,46 @@ impl Record<'_> {
         match self {
             Self::Fresh(record) => record,
             Self::Committed(opening) => &opening.record,
+        }
+    }
+}
+
+/// What a claim states of the answer.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown<'a> {
+    /// The answer.
+    Answer,
+    /// Only a commitment to it.
+    Commitment,
+    /// Only facts of it.
+    Facts(&'a [Asked]),
+}
+
+/// A fact to state of an answer.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked {
+    /// Its class.
+    Class,
+    /// So many of its first classes.
+    Top(u32),
+    /// That it meets a bound.
+    Bound(AnswerBound),
+}
+
+impl Asked {
+    /// The fact, where it holds.
+    fn of(self, answers: &Answers<'_>, output: &[i64]) -> Result<AnswerFact, CoreError> {
+        match self {
+            Self::Class => Ok(AnswerFact::class(answers, output)?),
+            Self::Top(k) => Ok(AnswerFact::top(answers, output, k)?),
+            Self::Bound(bound) => {
+                let fact = AnswerFact::Bound(bound);
+                if fact.holds(answers, output) {
+                    Ok(fact)
+                } else {
+                    Err(CoreError::BoundMissed(bound.text(answers)))
+                }
+            }
         }
     }
 }
@@ -56,8 +96,8 @@ pub struct ProveInference<'a> {
     pub reveal_input: bool,
     /// Let the verifier recompute the weights' commitment from the model file.
     pub reveal_weights: bool,
-    /// State only a commitment to the answer.
-    pub hide_output: bool,
+    /// What to state of the answer.
+    pub shown: Shown<'a>,
     /// What the proof is made for.
     pub context: Context,
 }
@@ -87,19 +127,14 @@ pub fn prove_inference(
     progress: &dyn Progress,
 ) -> Result<Proved, CoreError> {
     let (card, model) = (request.card, request.model);
-    let seen = Seen { input: request.reveal_input, output: !request.hide_output };
-    let system = lower(card.architecture(), seen)?;
+    let system = lower_hidden(card.architecture())?;
     let owned =
         Owned { model, card, points: request.points, opening: request.opening, engine: request.engine };
     let (committed, weights_opening) = owned.ready(folder, &system, progress)?;
     let record = request.record.values();
     card.check_record(record)?;
     let mut openings = Openings::from([(Segment::Weights, weights_opening)]);
-
-    progress.stage("computing the trace");
-    let trace = compute(model, &system, record, request.reveal_input)?;
-    let output = trace.tensor(output_tensor(&system)?).to_vec();
-    debug_assert_eq!(model.run(record)?.output(), output.as_slice());
+    let output = model.run(record)?.output().to_vec();
 
     let input = if request.reveal_input {
         InputClaim::Revealed { record: record.to_vec() }
@@ -119,32 +154,34 @@ pub fn prove_inference(
         openings.insert(Segment::Input, Opening(*salt.expose()));
         InputClaim::Hidden { commitment }
     };
-    let output_salt = request.hide_output.then(|| fresh_salt(rng));
-    let output_claim = match &output_salt {
-        None => OutputClaim::Public { values: output.clone() },
-        Some(salt) => {
+    let mut output_salt = None;
+    let output_claim = match request.shown {
+        Shown::Answer => OutputClaim::Public { values: output.clone() },
+        Shown::Commitment => {
+            let salt = fresh_salt(rng);
             openings.insert(Segment::Output, Opening(*salt.expose()));
-            let commitment = commit_segment(&system, request.engine, Segment::Output, &output, salt)?;
+            let commitment = commit_segment(&system, request.engine, Segment::Output, &output, &salt)?;
+            output_salt = Some(salt);
             OutputClaim::Hidden { commitment }
+        }
+        Shown::Facts(asked) => {
+            let answers = card.answers();
+            let facts = asked.iter().map(|a| a.of(&answers, &output)).collect::<Result<Vec<_>, _>>()?;
+            AnswerFact::check_all(&facts, &answers)?;
+            OutputClaim::Facts { facts }
         }
     };
     let weights = if request.reveal_weights { WeightsClaim::Revealed } else { WeightsClaim::Hidden };
     let inference = Inference { input, output: output_claim, weights };
-    let claim = Claim::new(card, request.engine, inference.clone(), request.context.clone())?;
-    let statement = assemble(&claim, &inference, system, committed)?;
+    let claim = Claim::new(card, request.engine, inference, request.context.clone())?;
+    let statement = statement_with(&claim, card, committed, None)?;
+    progress.stage("computing the trace");
+    let hidden_input = if request.reveal_input { Vec::new() } else { vec![record.to_vec()] };
+    let trace = compute(model, &statement, hidden_input)?;
     let (proof, setup) = proof(folder, request.engine, &statement, &trace, &openings, rng, progress)?;
     let output_opening =
         output_salt.map(|salt| OutputOpening { claim: claim.digest(), values: output.clone(), salt });
     Ok(Proved { bundle: Bundle::new(claim, proof)?, output, output_opening, setup })
-}
-
-/// The values of every tensor.
-fn compute(model: &Model, system: &RelationSystem, record: &[i64], public: bool) -> Result<Trace, CoreError> {
-    let _span = tracing::info_span!("trace").entered();
-    let weights = model.weights().tensors().to_vec();
-    let mut given = Assignment { weights, input: Vec::new(), public: Vec::new() };
-    if public { &mut given.public } else { &mut given.input }.push(record.to_vec());
-    Ok(trace(system, &given)?)
 }
 
 /// A proof that holds, and the setup that it was made under.

@@ -19,7 +19,7 @@ use crate::folder::DataFolder;
 use crate::halo2::srs::SrsOrigin;
 use crate::measure::miss;
 use crate::prove::{Owned, proof};
-use crate::statement::{Seen, lower};
+use crate::statement::lower_hidden;
 use crate::test_set::Part;
 
 /// What to prove about a test set, whatever the claim.
@@ -152,8 +152,7 @@ pub fn prepare_accuracy<'a>(
         Chunks::Within(_) if hide_data || request.engine == EngineId::Halo2 => 1,
         Chunks::Within(memory) => chunk_count(card, data.samples(), &tally, memory),
     };
-    let (weights, opening) =
-        request.owned().ready(folder, &lower(card.architecture(), Seen::NOTHING)?, progress)?;
+    let (weights, opening) = request.owned().ready(folder, &lower_hidden(card.architecture())?, progress)?;
     let (data_claim, data_salt) = match stated {
         TestData::Public => (DataClaim::Public { digest: data.digest(), labels: label_column(data)? }, None),
         TestData::Hidden => committed(&commit_dataset(card, data, rng)?, request)?,

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tacit_claim::{Card, CardPoints, Claim, ClaimKind, DataClaim, Inference, InputClaim, OutputClaim};
+use tacit_claim::{
+    AnswerFact, Card, CardPoints, Claim, ClaimKind, DataClaim, Inference, InputClaim, OutputClaim,
+};
 use tacit_model::{Architecture, Dataset};
 use tacit_relations::{
-    Commitment, EngineError, Relation, RelationSystem, Segment, Statement, TensorId, Visibility,
+    Commitment, EngineError, Relation, RelationSystem, Segment, Statement, TensorId, Visibility, lower_facts,
     lower_inference,
 };
 
@@ -40,9 +42,7 @@ pub(crate) fn statement_with(
     data: Option<&Dataset>,
 ) -> Result<Statement, CoreError> {
     match &claim.kind {
-        ClaimKind::Inference(inference) => {
-            assemble(claim, inference, lower(card.architecture(), Seen::of(inference))?, weights)
-        }
+        ClaimKind::Inference(inference) => assemble(claim, inference, card.architecture(), weights),
         ClaimKind::Accuracy(accuracy) if accuracy.chunks > 1 => Err(CoreError::InChunks(accuracy.chunks)),
         ClaimKind::Accuracy(accuracy) => {
             let tally = tally_of(card, accuracy, data)?;
@@ -58,70 +58,76 @@ pub(crate) fn statement_with(
     }
 }
 
-/// What of an inference the verifier sees.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
-    pub(crate) input: bool,
-    pub(crate) output: bool,
-}
-
-impl Seen {
-    /// Nothing: the system by which weights, records and answers are packed for every claim about the
-    /// architecture.
-    pub(crate) const NOTHING: Self = Self { input: false, output: false };
-
-    pub(crate) fn of(Inference { input, output, .. }: &Inference) -> Self {
-        Self {
-            input: matches!(input, InputClaim::Revealed { .. }),
-            output: matches!(output, OutputClaim::Public { .. }),
-        }
-    }
+/// The system by which weights, records and answers are packed for every claim about the architecture: nothing of it is
+/// seen.
+pub(crate) fn lower_hidden(architecture: &Architecture) -> Result<RelationSystem, CoreError> {
+    lower(architecture, Visibility::Hidden, Visibility::Hidden)
 }
 
 /// The relations of one inference.
-pub(crate) fn lower(architecture: &Architecture, seen: Seen) -> Result<RelationSystem, CoreError> {
+fn lower(
+    architecture: &Architecture,
+    input: Visibility,
+    output: Visibility,
+) -> Result<RelationSystem, CoreError> {
     let _span = tracing::info_span!("lower").entered();
-    let visibility = |public: bool| if public { Visibility::Public } else { Visibility::Hidden };
-    let (input, output) = (visibility(seen.input), visibility(seen.output));
     Ok(lower_inference(architecture, tacit_relations::Inference { samples: 1, input, output })?)
 }
 
-/// The statement of a claim that fits its card: `system` is lowered from the card as the claim has it,
-/// `weights` is the card's commitment.
-pub(crate) fn assemble(
+/// The statement of a claim that fits its card; `weights` is the card's commitment.
+fn assemble(
     claim: &Claim,
     Inference { input, output, .. }: &Inference,
-    system: RelationSystem,
+    architecture: &Architecture,
     weights: Commitment,
 ) -> Result<Statement, CoreError> {
     let mut commitments = BTreeMap::from([(Segment::Weights, weights)]);
     let mut public = BTreeMap::new();
-    match input {
+    let seen = match input {
         InputClaim::Hidden { commitment } => {
             commitments.insert(Segment::Input, Commitment(commitment.as_bytes().to_vec()));
+            Visibility::Hidden
         }
         InputClaim::Revealed { record } => {
             public.insert(record_tensor(), record.clone());
+            Visibility::Public
         }
-    }
-    match output {
+    };
+    let system = match output {
         OutputClaim::Hidden { commitment } => {
             commitments.insert(Segment::Output, Commitment(commitment.as_bytes().to_vec()));
+            lower(architecture, seen, Visibility::Hidden)?
         }
         OutputClaim::Public { values } => {
+            let system = lower(architecture, seen, Visibility::Public)?;
             public.insert(output_tensor(&system)?, values.clone());
+            system
         }
-    }
+        OutputClaim::Facts { facts } => with_facts(architecture, seen, facts, &mut public)?,
+    };
     Ok(Statement { system, binding: claim.digest().0, commitments, public })
 }
 
+/// The relations of one inference and of facts of its answer, whose public tensors are added to `public`.
+fn with_facts(
+    architecture: &Architecture,
+    input: Visibility,
+    facts: &[AnswerFact],
+    public: &mut BTreeMap<TensorId, Vec<i64>>,
+) -> Result<RelationSystem, CoreError> {
+    let _span = tracing::info_span!("lower").entered();
+    let lowered = lower_facts(architecture, input, facts)?;
+    public.extend(lowered.public);
+    Ok(lowered.system)
+}
+
 /// The record: lowering puts it first.
-pub(crate) fn record_tensor() -> TensorId {
+fn record_tensor() -> TensorId {
     TensorId(0)
 }
 
 /// The answer: the last relation's result.
-pub(crate) fn output_tensor(system: &RelationSystem) -> Result<TensorId, CoreError> {
+fn output_tensor(system: &RelationSystem) -> Result<TensorId, CoreError> {
     let last = system.relations().iter().rev().find_map(Relation::result);
     last.ok_or_else(|| EngineError::new("the model computes nothing").into())
 }

@@ -13,7 +13,7 @@ use crate::commit::commit_segment;
 use crate::error::CoreError;
 use crate::halo2::{self, srs::SrsOrigin};
 use crate::memory::Memory;
-use crate::statement::{Seen, lower, statement_with};
+use crate::statement::{lower_hidden, statement_with};
 use crate::weights::{certified_weights, commit_weights};
 
 /// What the verifier insists on.
@@ -88,7 +88,7 @@ pub fn verify(
         });
     }
     // The cheapest system with the card's weights: what each claim packs is packed alike.
-    let system = lower(card.architecture(), Seen::NOTHING)?;
+    let system = lower_hidden(card.architecture())?;
     let weights = {
         let _span = tracing::info_span!("card").entered();
         certified_weights(memory, card, claim.engine, supplied.points, &system, progress)?

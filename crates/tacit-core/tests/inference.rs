@@ -15,7 +15,7 @@ use tacit_claim::{
 };
 use tacit_core::{
     CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome, ProveInference, Proved, Record,
-    Silent, Supplied, Verdict, commit, commit_input, prove_inference, statement, verify,
+    Shown, Silent, Supplied, Verdict, commit, commit_input, prove_inference, statement, verify,
 };
 use tacit_model::Model;
 use tacit_model::testing::{record, small_mlp};
@@ -70,7 +70,7 @@ fn request<'a>(stage: &'a Stage, record: Record<'a>) -> ProveInference<'a> {
         engine: stage.engine,
         reveal_input: false,
         reveal_weights: false,
-        hide_output: false,
+        shown: Shown::Answer,
         context: Context::new("request 1").unwrap(),
     }
 }
@@ -108,10 +108,12 @@ fn proves_every_visibility(engine: EngineId) {
     let x = record(s.model.architecture(), 1);
     for bits in 0..8 {
         let mut r = request(&s, Record::Fresh(x.clone()));
-        (r.reveal_input, r.reveal_weights, r.hide_output) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+        (r.reveal_input, r.reveal_weights) = (bits & 1 != 0, bits & 2 != 0);
+        let hides_output = bits & 4 != 0;
+        r.shown = if hides_output { Shown::Commitment } else { Shown::Answer };
         let proved = s.prove(&r).unwrap();
         assert_eq!(proved.output, s.model.run(&x).unwrap().output());
-        assert_eq!(proved.output_opening.is_some(), r.hide_output);
+        assert_eq!(proved.output_opening.is_some(), hides_output);
         let bundle = Bundle::from_bytes(&proved.bundle.to_bytes()).unwrap();
         let with = |model: &Model| {
             verify(
@@ -166,7 +168,7 @@ fn a_committed_record_keeps_its_commitment(engine: EngineId) {
 fn a_hidden_answer_can_be_opened(engine: EngineId) {
     let s = stage(engine, false);
     let x = record(s.model.architecture(), 2);
-    let r = ProveInference { hide_output: true, ..request(&s, Record::Fresh(x.clone())) };
+    let r = ProveInference { shown: Shown::Commitment, ..request(&s, Record::Fresh(x.clone())) };
     let proved = s.prove(&r).unwrap();
     let answer = proved.output_opening.unwrap();
     assert_eq!(answer.values, proved.output);
@@ -443,7 +445,7 @@ fn a_card_for_both_engines() {
             engine,
             reveal_input: false,
             reveal_weights: false,
-            hide_output: false,
+            shown: Shown::Answer,
             context: Context::default(),
         };
         let proved = prove_inference(&s.data, &r, &mut rng, &Silent).unwrap();

@@ -27,8 +27,8 @@ pub use engine::{
     Commitment, Engine, EngineError, Opening, Openings, Progress, Refused, Silent, Statement, StatementError,
 };
 pub use lower::{
-    Inference, LowerError, Lowered, TestSet, TestSetClaim, Visibility, committed_labels, lower_hidden_data,
-    lower_inference, lower_test_set, lower_verdict,
+    Inference, LowerError, Lowered, LoweredFacts, TestSet, TestSetClaim, Visibility, committed_labels,
+    lower_facts, lower_hidden_data, lower_inference, lower_test_set, lower_verdict,
 };
 pub use relation::{Grouping, Groups, Relation, Sizes};
 pub use system::{Part, RelationSystem, Segment, SystemError, TensorId, TensorSpec};

@@ -4,8 +4,10 @@
 
 use tacit_model::{Architecture, ArchitectureError, NodeId, Op, Operand, ParamId, ValueBounds, signed_width};
 
+pub(crate) mod answer;
 pub(crate) mod test_set;
 
+pub use answer::{LoweredFacts, lower_facts};
 pub use test_set::{
     Lowered, TestSet, TestSetClaim, committed_labels, lower_hidden_data, lower_test_set, lower_verdict,
 };
@@ -48,6 +50,9 @@ pub enum LowerError {
     /// No sample.
     #[error("a claim is about at least one record")]
     NoSamples,
+    /// A fact of an answer that such a model cannot give.
+    #[error("the model's answers have no such fact")]
+    Fact,
     /// More weights of requirements than a verifier sets memory aside for.
     #[error(
         "the requirements weigh {actual} answers at once; at most {max} are: fewer groups, or more chunks"

@@ -10,7 +10,7 @@ use rand_core::SeedableRng as _;
 use serde_json::{Value, json};
 use tacit_claim::{CardName, Context, Disclosure, EngineId, OwnerKey};
 use tacit_core::{
-    CommitRequest, Committed, DataFolder, ProveInference, Record, Silent, commit, commit_input,
+    CommitRequest, Committed, DataFolder, ProveInference, Record, Shown, Silent, commit, commit_input,
     prove_inference,
 };
 use tacit_model::testing::{record, small_mlp};
@@ -59,7 +59,7 @@ fn files() -> &'static Files {
                 engine: EngineId::Sumcheck,
                 reveal_input: false,
                 reveal_weights: public,
-                hide_output: public,
+                shown: if public { Shown::Commitment } else { Shown::Answer },
                 context: Context::new("request 1").unwrap(),
             };
             prove_inference(&folder, &request, &mut rng, &Silent).unwrap()

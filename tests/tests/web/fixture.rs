@@ -8,8 +8,8 @@ use tacit_claim::{
     Bundle, Card, CardName, Claim, ClaimKind, Context, Disclosure, EngineId, OwnerKey, Requirement,
 };
 use tacit_core::{
-    CommitRequest, Committed, DataFolder, ProveInference, Proved, Record, Required, Silent, TestSetProof,
-    commit, prove_accuracy, prove_inference,
+    CommitRequest, Committed, DataFolder, ProveInference, Proved, Record, Required, Shown, Silent,
+    TestSetProof, commit, prove_accuracy, prove_inference,
 };
 use tacit_data::{Format, Table, parse_schema};
 use tacit_model::{Model, Schema};
@@ -146,7 +146,7 @@ fn inference(
         engine: EngineId::Sumcheck,
         reveal_input: false,
         reveal_weights: false,
-        hide_output,
+        shown: if hide_output { Shown::Commitment } else { Shown::Answer },
         context: Context::new(CONTEXT).expect("a context"),
     };
     prove_inference(folder, &request, &mut OsRng, &Silent).expect("a proof")

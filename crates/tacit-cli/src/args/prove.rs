@@ -49,11 +49,22 @@ pub(crate) struct Proving {
 #[command(
     about = "Prove what the model answers on a record",
     long_about = "Prove what the model of a card answers on a record.\n\n\
-        Weights and record are hidden and the answer is public, unless --reveal and --hide say otherwise.",
+        Weights and record are hidden and the answer is public, unless --reveal and --hide say otherwise.\n\n\
+        With --reveal class, --reveal top-k=K or --claim the answer stays hidden but for what they state; all of it is proved \
+        together:\n\
+        \u{20} --reveal class                     the predicted class\n\
+        \u{20} --reveal top-k=3                   which three classes come first, in no particular order\n\
+        \u{20} --claim 'malignant >= 0.8'         the probability, of a model that ended in a sigmoid or a softmax of two; \
+        otherwise the output\n\
+        \u{20} --claim 'output[malignant] < 2.5'  an output in its own unit (a logit); `output` where there is one; also by index\n\
+        \u{20} --claim 'margin[malignant] > 1'    by how much the logit exceeds every other\n\n\
+        Signs are >=, >, <= and <. An answer that misses a bound is told so before any proving (exit code 1).",
     after_help = "Examples:\n  tacit prove inference --model model.tacit --opening card/opening.secret \\\n      \
         --input patient.csv --row 0 --context \"request 1\" -o answer.proof\n  \
         tacit prove inference --model model.tacit --opening card/opening.secret \\\n      \
-        --input-opening input.secret -o answer.proof"
+        --input-opening input.secret -o answer.proof\n  \
+        tacit prove inference --model model.tacit --opening card/opening.secret \\\n      \
+        --input patient.csv --row 0 --reveal class --claim 'malignant >= 0.8' -o answer.proof"
 )]
 pub(crate) struct ProveInference {
     #[command(flatten)]
@@ -72,21 +83,44 @@ pub(crate) struct ProveInference {
     /// A record committed to before, instead of --input: the proof shows the same commitment
     #[arg(long, value_name = "input.secret")]
     pub(crate) input_opening: Option<PathBuf>,
-    /// State these in the claim (weights: the card must have been made with --public-weights)
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    /// State these in the claim: input, weights (the card must have been made with --public-weights); or of the answer only its
+    /// class or its first classes: class, top-k=K
+    #[arg(long, value_delimiter = ',', value_name = "PARTS")]
     pub(crate) reveal: Vec<Revealed>,
+    /// State of the answer only that it meets this bound, such as 'malignant >= 0.8'; may be repeated
+    #[arg(long, value_name = "CONDITION", allow_hyphen_values = true)]
+    pub(crate) claim: Vec<String>,
     /// State only a commitment to these; PROOF.answer.secret is what opens the answer
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS", conflicts_with = "claim")]
     pub(crate) hide: Vec<Hidden>,
 }
 
 /// What can be revealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Revealed {
-    /// The record stands in the claim
+    /// The record stands in the claim.
     Input,
-    /// The verifier recomputes the weights' commitment from the model file
+    /// The verifier recomputes the weights' commitment from the model file.
     Weights,
+    /// Of the answer, its class.
+    Class,
+    /// Of the answer, so many of its first classes.
+    Top(u32),
+}
+
+impl std::str::FromStr for Revealed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "input" => Ok(Self::Input),
+            "weights" => Ok(Self::Weights),
+            "class" => Ok(Self::Class),
+            _ => text.strip_prefix("top-k=").and_then(|k| k.parse().ok()).map(Self::Top).ok_or_else(|| {
+                "write input, weights, class, or top-k=3 for the three first classes".to_owned()
+            }),
+        }
+    }
 }
 
 /// What can be hidden.

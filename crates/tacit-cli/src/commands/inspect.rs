@@ -380,6 +380,16 @@ fn tell_inference(
                 revealed.push("the answer");
                 format!("in the claim: {values:?} (units of the model's output)")
             }
+            OutputClaim::Facts { facts } => {
+                revealed.push("what is stated of the answer");
+                match card {
+                    Some(card) => {
+                        let texts: Vec<String> = facts.iter().map(|f| f.text(&card.answers())).collect();
+                        format!("hidden, but for this: {}", texts.join("; "))
+                    }
+                    None => format!("hidden, but for {} of it", count(facts.len(), "fact")),
+                }
+            }
         },
     );
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use tacit_claim::{
-    AccuracyClaim, Bundle, Card, CardPoints, Claim, ClaimKind, DataClaim, Fingerprint, Inference, InputClaim,
-    OutputClaim, OutputOpening, PredictionsClaim, Requirement, answer_text,
+    AccuracyClaim, AnswerFact, Bundle, Card, CardPoints, Claim, ClaimKind, DataClaim, Fingerprint, Inference,
+    InputClaim, OutputClaim, OutputOpening, PredictionsClaim, Requirement, answer_text,
 };
 use tacit_competition::Finding;
 use tacit_core::{Expectations, Supplied, Verdict, verify};
@@ -302,7 +302,13 @@ pub(crate) fn tell_inference(
     let values = claim.output_values().or(answer.map(|a| a.values.as_slice()));
     report.set("output_values", values.map(<[i64]>::to_vec));
     let architecture = card.architecture();
-    let class = values.and_then(|v| architecture.predicted_class(v));
+    let stated = claim.facts().iter().find_map(|fact| match fact {
+        AnswerFact::Class { index } => Some(*index as usize),
+        AnswerFact::Top { .. } | AnswerFact::Bound(_) => None,
+    });
+    let class = values.and_then(|v| architecture.predicted_class(v)).or(stated);
     let class = class.and_then(|i| architecture.schema.classes.get(i));
     report.set("class", class.map(|c| crate::report::plain(&c.name)));
+    let facts: Vec<String> = claim.facts().iter().map(|fact| fact.text(&card.answers())).collect();
+    report.set("facts", facts);
 }

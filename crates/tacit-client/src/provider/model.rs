@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rand_core::CryptoRngCore;
 use tacit_claim::{Card, CardPoints, Context, EngineId, InputOpening, WeightsOpening};
 use tacit_core::{
-    CoreError, DataFolder, Progress, ProveInference, Proved, Record, commit_input, prove_inference,
+    CoreError, DataFolder, Progress, ProveInference, Proved, Record, Shown, commit_input, prove_inference,
 };
 use tacit_model::Model;
 
@@ -66,7 +66,7 @@ impl ProviderModel {
             engine,
             reveal_input: false,
             reveal_weights: false,
-            hide_output: false,
+            shown: Shown::Answer,
             context,
         };
         prove_inference(&self.folder, &request, rng, progress)

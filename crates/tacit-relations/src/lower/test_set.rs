@@ -114,17 +114,7 @@ pub fn lower_test_set(architecture: &Architecture, test: TestSet<'_>) -> Result<
     let public = matches!(test.claim, TestSetClaim::Outputs);
     let output =
         lowering.model(architecture, first, if public { Segment::Public } else { Segment::Witness })?;
-    let (_, bounds) = architecture.validate()?.pop().ok_or(LowerError::NoSamples)?;
-    let mut observer = Observer {
-        lowering,
-        logits: output,
-        bounds: (bounds.lo, bounds.hi),
-        outputs: architecture.output_len()?,
-        classes: architecture.schema.classes.len(),
-        hidden: test.hidden,
-        labels: None,
-        errors: None,
-    };
+    let mut observer = Observer::new(lowering, output, architecture, test.hidden)?;
     let (mut totals, mut answers) = (None, None);
     match test.claim {
         TestSetClaim::Outputs => answers = Some(observer.logits.tensor),
@@ -193,8 +183,8 @@ impl Lowering {
 }
 
 /// The lowering after the model, and what it knows of the answers.
-struct Observer {
-    lowering: Lowering,
+pub(super) struct Observer {
+    pub(super) lowering: Lowering,
     logits: View,
     bounds: (i64, i64),
     outputs: usize,
@@ -207,6 +197,26 @@ struct Observer {
 }
 
 impl Observer {
+    /// After the model whose answers are `logits`.
+    pub(super) fn new(
+        lowering: Lowering,
+        logits: View,
+        architecture: &Architecture,
+        hidden: bool,
+    ) -> Result<Self, LowerError> {
+        let (shape, bounds) = architecture.validate()?.pop().ok_or(LowerError::NoSamples)?;
+        Ok(Self {
+            lowering,
+            logits,
+            bounds: (bounds.lo, bounds.hi),
+            outputs: shape.iter().product(),
+            classes: architecture.schema.classes.len(),
+            hidden,
+            labels: None,
+            errors: None,
+        })
+    }
+
     const fn samples(&self) -> usize {
         self.lowering.samples
     }
@@ -216,7 +226,7 @@ impl Observer {
     }
 
     /// The logits with axes (samples, outputs).
-    fn rows(&mut self) -> View {
+    pub(super) fn rows(&mut self) -> View {
         let (n, c) = (self.samples(), self.outputs);
         let len = self.lowering.tensors[self.logits.tensor.0 as usize].len();
         if !self.logits.is_identity(len) {
@@ -226,7 +236,7 @@ impl Observer {
     }
 
     /// One-hot predicted classes, shape (samples, classes).
-    fn selector(&mut self, segment: Segment) -> TensorId {
+    pub(super) fn selector(&mut self, segment: Segment) -> TensorId {
         let (n, c) = (self.samples(), self.classes);
         let x = self.rows();
         if self.outputs > 1 {

@@ -7,8 +7,8 @@ use tacit_claim::{
 };
 use tacit_core::srs::SrsPolicy;
 use tacit_core::{
-    CommitRequest, Committed, CoreError, DataFolder, Expectations, ProveInference, Proved, Record, Silent,
-    Supplied, Verdict, commit, commit_input, prove_inference, verify,
+    CommitRequest, Committed, CoreError, DataFolder, Expectations, ProveInference, Proved, Record, Shown,
+    Silent, Supplied, Verdict, commit, commit_input, prove_inference, verify,
 };
 use tacit_data::Records;
 use tacit_halo2::Halo2Engine;
@@ -67,7 +67,7 @@ impl Scene {
             engine,
             reveal_input: false,
             reveal_weights: false,
-            hide_output: false,
+            shown: Shown::Answer,
             context: self.context.clone(),
         };
         prove_inference(&self.folder, &request, &mut OsRng, &Silent)

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use rand_core::OsRng;
 use serde_json::json;
-use tacit_claim::{Card, output_text, probabilities};
+use tacit_claim::{AnswerBound, Card, output_text, probabilities};
 use tacit_core::files::{self, Access};
-use tacit_core::{Proved, Record, prove_inference};
+use tacit_core::{Asked, CoreError, Proved, Record, Shown, prove_inference};
 
 use super::{Owned, check_outputs, describe};
 use crate::args::prove::{Hidden, ProveInference, Proving, Revealed};
@@ -39,6 +39,7 @@ pub(super) fn run(args: &ProveInference) -> Result<Report, Failure> {
             );
         }
     };
+    let asked = asked(args, &card)?;
     let folder = data_folder()?;
     drop(reading);
     let spinner = Spinner::new("proving");
@@ -54,7 +55,11 @@ pub(super) fn run(args: &ProveInference) -> Result<Report, Failure> {
             engine,
             reveal_input: args.reveal.contains(&Revealed::Input),
             reveal_weights: args.reveal.contains(&Revealed::Weights),
-            hide_output: args.hide.contains(&Hidden::Output),
+            shown: match (args.hide.contains(&Hidden::Output), &asked[..]) {
+                (true, _) => Shown::Commitment,
+                (false, []) => Shown::Answer,
+                (false, facts) => Shown::Facts(facts),
+            },
             context: context.clone(),
         },
         &mut OsRng,
@@ -95,6 +100,25 @@ pub(super) fn run(args: &ProveInference) -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// The facts to state of the answer; none where all of it is stated, or nothing.
+fn asked(args: &ProveInference, card: &Card) -> Result<Vec<Asked>, Failure> {
+    let revealed = args.reveal.iter().filter_map(|part| match part {
+        Revealed::Class => Some(Asked::Class),
+        Revealed::Top(k) => Some(Asked::Top(*k)),
+        Revealed::Input | Revealed::Weights => None,
+    });
+    let mut asked: Vec<Asked> = revealed.collect();
+    for text in &args.claim {
+        asked.push(Asked::Bound(AnswerBound::parse(text, &card.answers()).map_err(CoreError::from)?));
+    }
+    if !asked.is_empty() && args.hide.contains(&Hidden::Output) {
+        return Err(Failure::new("--hide output states a commitment to the answer, and nothing else of it").advise(
+            "leave out --hide output: with --reveal class, --reveal top-k=K or --claim the rest of the answer is hidden anyway",
+        ));
+    }
+    Ok(asked)
+}
+
 /// Where what opens the answer of a proof lies.
 fn answer_path(proof: &Path) -> PathBuf {
     outputs::beside(proof, ".answer.secret")
@@ -117,4 +141,6 @@ fn answer(report: &mut Report, card: &Card, proved: &Proved) {
     });
     report.set("input_commitment", claim.input_commitment().map(ToString::to_string));
     report.set("output", output);
+    let facts: Vec<String> = claim.facts().iter().map(|fact| fact.text(&card.answers())).collect();
+    report.set("facts", facts);
 }
