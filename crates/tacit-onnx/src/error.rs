@@ -2,7 +2,7 @@
 
 use tacit_model::ModelFileError;
 
-use crate::SUPPORTED_OPERATORS;
+use crate::operators::names;
 
 /// A node whose operator has no translation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum OnnxError {
     #[error("not a readable ONNX file: {0}")]
     Malformed(String),
     /// Operators that have no translation.
-    #[error("{}; supported are: {}", unsupported_text(nodes), SUPPORTED_OPERATORS.join(", "))]
+    #[error("{}; supported are: {}", unsupported_text(nodes), names())]
     UnsupportedOperator {
         /// Every such node, in the file's order.
         nodes: Vec<UnsupportedNode>,

@@ -31,6 +31,7 @@ mod import;
 mod ml;
 mod movement;
 mod normalise;
+mod operators;
 mod outputs;
 mod proto;
 mod qdq;
@@ -44,107 +45,11 @@ mod upsample;
 mod wire;
 
 pub use error::{OnnxError, UnsupportedNode};
+pub use operators::{OPERATORS, Operator};
 pub use outputs::{OnnxSummary, TensorInfo};
 pub use proto::MAX_FILE_BYTES;
 pub use quantise::{QuantiseOptions, float_logits, quantise};
 pub use report::{Accuracy, Attempt, LayerReport, QuantiseReport};
-
-/// Operators that can be translated. `Softmax`, `LogSoftmax`, `ArgMax` and `ai.onnx.ml.Normalizer` only at the end of a
-/// model, where they are left out, as a final `Sigmoid` is; `Shape` and `ConstantOfShape` only on constants and shapes.
-pub const SUPPORTED_OPERATORS: &[&str] = &[
-    "Abs",
-    "Add",
-    "ArgMax",
-    "AveragePool",
-    "BatchNormalization",
-    "Cast",
-    "Clip",
-    "Concat",
-    "Constant",
-    "ConstantOfShape",
-    "Conv",
-    "ConvInteger",
-    "ConvTranspose",
-    "DepthToSpace",
-    "DequantizeLinear",
-    "Div",
-    "Dropout",
-    "DynamicQuantizeLinear",
-    "Elu",
-    "Erf",
-    "Exp",
-    "Expand",
-    "Flatten",
-    "Gather",
-    "Gelu",
-    "Gemm",
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "HardSigmoid",
-    "HardSwish",
-    "Identity",
-    "LeakyRelu",
-    "Log",
-    "LogSoftmax",
-    "MatMul",
-    "MatMulInteger",
-    "Max",
-    "MaxPool",
-    "Min",
-    "Mish",
-    "Mul",
-    "Neg",
-    "PRelu",
-    "Pad",
-    "Pow",
-    "QLinearConv",
-    "QLinearMatMul",
-    "QuantizeLinear",
-    "Reciprocal",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceSum",
-    "Relu",
-    "Reshape",
-    "Resize",
-    "Selu",
-    "Shape",
-    "Sigmoid",
-    "Slice",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "SpaceToDepth",
-    "Split",
-    "Sqrt",
-    "Squeeze",
-    "Sub",
-    "Sum",
-    "Tanh",
-    "Transpose",
-    "Unsqueeze",
-    "Upsample",
-    "ai.onnx.ml.ArrayFeatureExtractor",
-    "ai.onnx.ml.Binarizer",
-    "ai.onnx.ml.FeatureVectorizer",
-    "ai.onnx.ml.Imputer",
-    "ai.onnx.ml.LabelEncoder",
-    "ai.onnx.ml.LinearClassifier",
-    "ai.onnx.ml.LinearRegressor",
-    "ai.onnx.ml.Normalizer",
-    "ai.onnx.ml.OneHotEncoder",
-    "ai.onnx.ml.Scaler",
-    "ai.onnx.ml.ZipMap",
-    "com.microsoft.QGemm",
-    "com.microsoft.QLinearAdd",
-    "com.microsoft.QLinearAveragePool",
-    "com.microsoft.QLinearConcat",
-    "com.microsoft.QLinearGlobalAveragePool",
-    "com.microsoft.QLinearLeakyRelu",
-    "com.microsoft.QLinearMul",
-    "com.microsoft.QLinearSigmoid",
-    "com.microsoft.QLinearSoftmax",
-];
 
 /// Says what an ONNX file holds, supported or not.
 ///

@@ -7,8 +7,8 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 
-use crate::SUPPORTED_OPERATORS;
 use crate::error::OnnxError;
+use crate::operators::is_supported;
 use crate::proto::{ML_DOMAIN, operator, opset, reachable};
 
 /// An input or output of an ONNX file.
@@ -56,7 +56,7 @@ pub(crate) fn summarise(model: &pb::ModelProto) -> OnnxSummary {
     }
     .into_iter()
     .map(|i| operator(&graph.node[i]))
-    .filter(|name| !SUPPORTED_OPERATORS.contains(&name.as_str()))
+    .filter(|name| !is_supported(name))
     .collect();
     OnnxSummary {
         inputs: graph.input.iter().filter(|i| !constants.contains(i.name.as_str())).map(info).collect(),

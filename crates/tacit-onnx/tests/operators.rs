@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 use support::{expected, onnx, records, refused, schema};
 use tacit_model::OutputScale;
-use tacit_onnx::{
-    OnnxError, QuantiseOptions, SUPPORTED_OPERATORS, UnsupportedNode, float_logits, probe, quantise,
-};
+use tacit_onnx::{OPERATORS, OnnxError, QuantiseOptions, UnsupportedNode, float_logits, probe, quantise};
 
 fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x - y).abs() <= tolerance)
@@ -93,8 +91,8 @@ fn unsupported_operators_are_all_named_with_their_nodes_and_the_alternatives() {
     let node = |op: &str, node: &str| UnsupportedNode { op: op.into(), node: node.into() };
     let nodes = vec![node("Sin", "Sin_r"), node("com.acme.Twist", "Twist_s"), node("Det", "Det_out")];
     assert_eq!(error, OnnxError::UnsupportedOperator { nodes });
-    for op in SUPPORTED_OPERATORS {
-        assert!(error.to_string().contains(op), "{op}");
+    for op in OPERATORS {
+        assert!(error.to_string().contains(op.name), "{}", op.name);
     }
 }
 
@@ -112,7 +110,7 @@ fn every_supported_operator_has_a_fixture() {
             seen.extend(summary.operators.into_iter().map(|(op, _)| op));
         }
     }
-    let missing: Vec<&&str> = SUPPORTED_OPERATORS.iter().filter(|op| !seen.contains(**op)).collect();
+    let missing: Vec<&str> = OPERATORS.iter().map(|op| op.name).filter(|op| !seen.contains(*op)).collect();
     assert!(missing.is_empty(), "no fixture for {missing:?}");
 }
 

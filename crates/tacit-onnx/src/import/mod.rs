@@ -22,9 +22,9 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 
-use crate::SUPPORTED_OPERATORS;
 use crate::error::{OnnxError, UnsupportedNode};
 use crate::graph::{FloatGraph, FloatNode, FloatOp, TailOp, ValueId};
+use crate::operators::is_supported;
 use crate::proto::{
     Const, MAX_ELEMENTS, MAX_RANK, ML_DOMAIN, NodeView, node_name, operator, opset, reachable, read_tensor,
 };
@@ -163,7 +163,7 @@ fn check_opset(model: &pb::ModelProto) -> Result<(), OnnxError> {
 
 /// Names every node whose operator has no translation, in one error.
 fn check_operators<'a>(nodes: impl Iterator<Item = &'a pb::NodeProto>) -> Result<(), OnnxError> {
-    let unknown = |n: &&pb::NodeProto| !SUPPORTED_OPERATORS.contains(&operator(n).as_str());
+    let unknown = |n: &&pb::NodeProto| !is_supported(&operator(n));
     let node = |n: &pb::NodeProto| UnsupportedNode { op: operator(n), node: node_name(n) };
     let nodes: Vec<UnsupportedNode> = nodes.filter(unknown).map(node).collect();
     if nodes.is_empty() { Ok(()) } else { Err(OnnxError::UnsupportedOperator { nodes }) }
