@@ -111,12 +111,15 @@ pub(crate) fn relations<P: Party>(
     Ok(claims)
 }
 
+/// What is to be opened, and the elements of a tensor.
+pub(crate) type Reduced<S> = (Claims<S>, Vec<S>);
+
 /// The sum-checks, and the elements of a tensor that is asked for: what they leave is opened afterwards.
 pub(crate) fn run<P: Party>(
     party: &mut P,
     context: &Context<'_>,
     totals: Option<&Totals<'_>>,
-) -> Result<(Claims<P::Scalar>, Vec<P::Scalar>), Malformed> {
+) -> Result<Reduced<P::Scalar>, Malformed> {
     let mut claims = relations(party, context)?;
     let totals = totals.map(|totals| claims.totals(party, context, totals)).transpose()?;
     let _span = tracing::info_span!(target: "tacit_sumcheck", "views").entered();

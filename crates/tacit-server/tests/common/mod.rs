@@ -211,7 +211,7 @@ impl Site {
         let paths = PATHS.get_or_init(get).await;
         let matches = |template: &str| {
             let (a, b): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-            a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a == b || *a == "{id}")
+            a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a == b || *a == "{id}" && !b.is_empty())
         };
         let known = paths.as_object().unwrap().iter().find(|(template, _)| matches(template));
         let operation = known.and_then(|(_, item)| item.get(&method));

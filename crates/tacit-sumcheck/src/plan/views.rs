@@ -125,9 +125,9 @@ fn runs(pieces: &[Vec<Axis>], offset: usize, grid: &Grid) -> Option<Vec<Run>> {
     }
     loop {
         let mut runs: Vec<Run> = Vec::new();
-        for g in 0..grid.lens.len() {
+        for (g, joined) in joined.iter().enumerate() {
             match runs.last_mut() {
-                Some(run) if joined[g] => run.original.end = g + 1,
+                Some(run) if *joined => run.original.end = g + 1,
                 _ => runs.push(Run { original: g..g + 1, copy: Vec::new() }),
             }
         }
