@@ -283,7 +283,8 @@ impl AnswerBound {
         if matches!(quantity, Quantity::Margin(_)) && !side.is_lower_bound() {
             return Err(AnswerError::MarginSide);
         }
-        let exact = if matches!(quantity, Quantity::Probability(_)) {
+        let of_logits = answers.architecture.output_scale != OutputScale::Probabilities;
+        let exact = if matches!(quantity, Quantity::Probability(_)) && of_logits {
             probability_bound(side, threshold, answers)?.into()
         } else {
             value_bound(side, threshold, answers)?
@@ -369,6 +370,7 @@ impl AnswerBound {
     fn in_integers(&self, answers: &Answers<'_>) -> String {
         let what = match (self.quantity, form_of(self.quantity, answers)) {
             (Quantity::Output(_), _) => "it".to_owned(),
+            _ if answers.architecture.output_scale == OutputScale::Probabilities => "it".to_owned(),
             (_, Ok(Form::Output(_))) => "its logit".to_owned(),
             (_, Ok(Form::Negated(_))) => "minus the logit".to_owned(),
             _ if answers.len == 2 => "its logit less the other".to_owned(),
@@ -394,6 +396,8 @@ fn form_of(quantity: Quantity, answers: &Answers<'_>) -> Result<Form, AnswerErro
             let at = existing(i, classes)?;
             match scale {
                 OutputScale::Plain => Err(E::NoProbability),
+                OutputScale::Probabilities if at < len => Ok(Form::Output(at)),
+                OutputScale::Probabilities => Err(E::NoProbability),
                 OutputScale::SigmoidLogit if classes == len => Ok(Form::Output(at)),
                 OutputScale::SigmoidLogit if at == 1 => Ok(Form::Output(0)),
                 OutputScale::SigmoidLogit => Ok(Form::Negated(0)),
@@ -680,8 +684,8 @@ pub enum AnswerError {
     NoProbability,
     /// A softmax of more than two.
     #[error(
-        "a probability among {0} outputs would take exponentials of every logit, and is not proved: state the class or the \
-         first k, or bound `margin[...]` or `output[...]`"
+        "a probability among {0} outputs would take exponentials of every logit, which this model leaves out: quantise it with \
+         --probabilities, or state the class or the first k, or bound `margin[...]` or `output[...]`"
     )]
     Softmax(usize),
     /// Nothing to compare the output with.

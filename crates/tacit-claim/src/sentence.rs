@@ -225,12 +225,15 @@ pub fn answer_text(architecture: &Architecture, values: &[i64]) -> String {
     let plural = if values.len() == 1 { "" } else { "s" };
     let class = architecture.predicted_class(values).and_then(|i| architecture.schema.classes.get(i));
     let what = match (class, architecture.output_scale) {
+        (_, OutputScale::Probabilities) => "probability",
         (None, OutputScale::Plain) => "value",
         _ => "logit",
     };
+    let many = if what == "probability" { "probabilities".to_owned() } else { format!("{what}s") };
+    let what = if values.len() == 1 { what } else { &many };
     let mut text = match class {
-        Some(class) => format!("class {} ({what}{plural} {shown}).", plain_or_quoted(&class.name)),
-        None => format!("{what}{plural} {shown}."),
+        Some(class) => format!("class {} ({what} {shown}).", plain_or_quoted(&class.name)),
+        None => format!("{what} {shown}."),
     };
     if let Some(probabilities) = probabilities(architecture, values) {
         let computed = match probabilities.len() {
@@ -255,7 +258,7 @@ pub fn output_text(architecture: &Architecture, value: i64) -> String {
 pub fn probabilities(architecture: &Architecture, outputs: &[i64]) -> Option<Vec<f64>> {
     let logits = outputs.iter().map(|v| architecture.output_value(*v));
     match architecture.output_scale {
-        OutputScale::Plain => None,
+        OutputScale::Plain | OutputScale::Probabilities => None,
         OutputScale::SigmoidLogit => Some(logits.map(|x| 1.0 / (1.0 + (-x).exp())).collect()),
         OutputScale::SoftmaxLogits => {
             let top = logits.clone().fold(f64::NEG_INFINITY, f64::max);

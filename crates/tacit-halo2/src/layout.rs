@@ -15,6 +15,7 @@
 //! | result of `Affine`, `Product`, `Requant` | their gates, element by element |
 //! | result of `Max`, `ArgMax` | range-checked differences, group by group |
 //! | result of `Table` | a lookup, element by element |
+//! | result of `Hint` | range-checked; which value it is, what reads it says |
 
 mod selection;
 
@@ -56,7 +57,8 @@ pub(crate) fn supported(system: &RelationSystem) -> Result<(), Unsupported> {
         | Relation::Range { .. }
         | Relation::Table { .. }
         | Relation::Max { .. }
-        | Relation::ArgMax { .. } => Ok(()),
+        | Relation::ArgMax { .. }
+        | Relation::Hint { .. } => Ok(()),
         // `Relation` is open for more kinds; an unknown one must not be skipped.
         other => Err(Unsupported(other.kind())),
     })
@@ -319,6 +321,7 @@ impl Layout<'_> {
                 }
                 Relation::Table { x, first, values, y } => self.table(x, *first, values, *y),
                 Relation::Max { x, y } => self.max(x, *y),
+                Relation::Hint { lo, hi, y, .. } => self.hint(*y, *lo, *hi),
                 Relation::ArgMax { x, y } => self.arg_max(x, *y),
                 // `Relation` is open for more kinds; an unknown one must not be skipped.
                 other => return Err(Unsupported(other.kind()).into()),
@@ -376,6 +379,14 @@ impl Layout<'_> {
                 }
             });
         }
+        self.homes[y.0 as usize] = Some(cells);
+    }
+
+    /// Cells of whatever values, range-checked: what reads them pins them.
+    fn hint(&mut self, y: TensorId, lo: i64, hi: i64) {
+        let values: Vec<Fr> = (0..self.system.tensor(y).len()).map(|i| fr(self.witness.get(y, i))).collect();
+        let cells = linear::free_cells(&mut self.sheet, &values);
+        cells.iter().for_each(|cell| linear::range(&mut self.sheet, *cell, lo, hi));
         self.homes[y.0 as usize] = Some(cells);
     }
 

@@ -80,6 +80,8 @@ pub enum OutputScale {
     SoftmaxLogits,
     /// The float model ended in a sigmoid: the output here is its logit.
     SigmoidLogit,
+    /// The outputs are the probabilities that the float model ended in, proved like everything else.
+    Probabilities,
 }
 
 /// Exact inclusive worst-case bounds of a value.

@@ -212,6 +212,12 @@ pub fn evaluate(
                 .enumerate()
                 .map(|(i, v)| v * by[broadcast_index(i, out_shape, shape)])
                 .collect(),
+            Op::Quotient { a, b } => {
+                let ((sa, va), (sb, vb)) = ((shape(a), value(a)), (shape(b), value(b)));
+                let at = |i: usize| (broadcast_index(i, out_shape, sa), broadcast_index(i, out_shape, sb));
+                (0..out_shape.iter().product()).map(at).map(|(i, j)| va[i].div_euclid(vb[j])).collect()
+            }
+            Op::Root { x } => value(x).iter().map(|v| v.isqrt()).collect(),
             Op::Table { x, first, values: table } => {
                 value(x).iter().map(|v| table[(v - first) as usize]).collect()
             }

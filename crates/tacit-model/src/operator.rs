@@ -169,6 +169,18 @@ pub enum Op {
         /// Their shape.
         shape: Vec<usize>,
     },
+    /// `y = floor(a / b)`, broadcast as NumPy does; `b` is at least 1 whatever the record.
+    Quotient {
+        /// Dividend.
+        a: NodeId,
+        /// Divisor.
+        b: NodeId,
+    },
+    /// `y = floor(sqrt(x))` elementwise; `x` is at least 0 whatever the record.
+    Root {
+        /// Radicand.
+        x: NodeId,
+    },
     /// `y = values[x - first]` elementwise: a function of one integer. Every value that `x` can take has an entry.
     Table {
         /// Value to look up.
@@ -228,6 +240,7 @@ impl Op {
             | Self::Sum { x, .. }
             | Self::Max { x, .. }
             | Self::Scale { x, .. }
+            | Self::Root { x }
             | Self::Table { x, .. } => vec![value(x)],
             Self::MatMul { x, weight, bias } | Self::Conv { x, weight, bias, .. } => {
                 let bias = bias.map(Operand::Param);
@@ -235,6 +248,7 @@ impl Op {
             }
             Self::Linear { terms, .. } => terms.iter().map(|(_, o)| *o).collect(),
             Self::Mul { a, b } => vec![*a, *b],
+            Self::Quotient { a, b } => vec![value(a), value(b)],
             Self::Concat { parts, .. } => parts.iter().map(value).collect(),
         }
     }
@@ -438,6 +452,20 @@ impl Architecture {
                 let bounds = by.iter().map(|&m| product_bounds(*b, ValueBounds { lo: m, hi: m }));
                 let (lo, hi) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
                 Some((s.clone(), lo, hi))
+            }
+            Op::Quotient { a, b } => {
+                let ((sa, ba), (sb, bb)) = (value(a)?, value(b)?);
+                // A rest, and what a quotient times its divisor can be, stay within the bounds of all values.
+                let reach = i128::from(ba.lo).abs().max(ba.hi.into()) + i128::from(bb.hi);
+                let ends = [ba.lo, ba.hi].into_iter().flat_map(|n| [bb.lo, bb.hi].map(|d| (n, d)));
+                let quotients = ends.filter(|(_, d)| *d > 0).map(|(n, d)| i128::from(n.div_euclid(d)));
+                let (lo, hi) = quotients.fold((i128::MAX, i128::MIN), |(lo, hi), q| (lo.min(q), hi.max(q)));
+                (bb.lo >= 1 && reach < MAX_BOUND).then_some((broadcast_shapes(sa, sb)?, lo, hi))
+            }
+            Op::Root { x } => {
+                let (s, b) = value(x)?;
+                let (lo, hi) = (u64::try_from(b.lo).ok()?, u64::try_from(b.hi).ok()?);
+                Some((s.clone(), lo.isqrt().into(), hi.isqrt().into()))
             }
             Op::Table { x, first, values } => {
                 let (s, b) = value(x)?;

@@ -40,7 +40,7 @@ impl Plan {
                 let of = |t: &Option<Tensor>| t.as_ref().map_or_else(Vec::new, |t| broadcast(&t.shape, to));
                 Self::Indices(vec![of(scale), of(offset)])
             }
-            FloatOp::Sum { a, b, .. } | FloatOp::Product { a, b } => {
+            FloatOp::Sum { a, b, .. } | FloatOp::Product { a, b } | FloatOp::Quotient { a, b } => {
                 Self::Indices(vec![broadcast(shape(*a), to), broadcast(shape(*b), to)])
             }
             FloatOp::Transpose { x, perm } => {
@@ -113,6 +113,12 @@ impl<'a> Runner<'a> {
                 combine(plan, len, operands, |x, y| x + sign * y)
             }
             FloatOp::Product { .. } => combine(plan, len, operands, |x, y| x * y),
+            FloatOp::Quotient { .. } => {
+                combine(plan, len, operands, |x, y| if y == 0.0 { 0.0 } else { x / y })
+            }
+            FloatOp::Step { or_equal, .. } => {
+                x.iter().map(|&v| f64::from(v > 0.0 || *or_equal && v == 0.0)).collect()
+            }
             FloatOp::Clamp { lo, hi, .. } => x.iter().map(|v| v.max(*lo).min(*hi)).collect(),
             FloatOp::Reshape { .. } | FloatOp::Alias { .. } => x.to_vec(),
             FloatOp::Transpose { .. } | FloatOp::Move { .. } => {

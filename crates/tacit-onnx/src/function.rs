@@ -22,6 +22,11 @@ pub(crate) enum Function {
     LeakyRelu {
         alpha: f64,
     },
+    Celu {
+        alpha: f64,
+    },
+    /// `e^min(x, 0)`.
+    Decay,
     Softplus,
     Softsign,
     Gelu,
@@ -78,6 +83,8 @@ impl Function {
             Self::Elu { alpha } => x.max(0.0) + alpha * x.min(0.0).exp_m1(),
             Self::Selu { alpha, gamma } => gamma * (x.max(0.0) + alpha * x.min(0.0).exp_m1()),
             Self::LeakyRelu { alpha } => x.max(0.0) + alpha * x.min(0.0),
+            Self::Celu { alpha } => x.max(0.0) + alpha * (x.min(0.0) / alpha).exp_m1(),
+            Self::Decay => x.min(0.0).exp(),
             Self::Softplus => softplus(x),
             Self::Softsign => x / (1.0 + x.abs()),
             Self::Gelu => 0.5 * x * (1.0 + libm::erf(x * FRAC_1_SQRT_2)),
@@ -110,6 +117,8 @@ impl Function {
             Self::Elu { .. } => table(1.0, -8.0, 0.0),
             Self::Selu { gamma, .. } => table(gamma, -8.0, 0.0),
             Self::LeakyRelu { alpha } => line(alpha, 1.0 - alpha),
+            Self::Celu { alpha } => table(1.0, -reach(8.0 * alpha), 0.0),
+            Self::Decay => table(0.0, -16.0, 0.0),
             Self::Abs => line(-1.0, 2.0),
             Self::Softplus | Self::Mish => table(1.0, -8.0, 8.0),
             Self::Gelu | Self::GeluTanh | Self::HardSwish => table(1.0, -4.0, 4.0),
@@ -169,7 +178,9 @@ mod tests {
     /// Largest change of a table's function beyond its bounds.
     const LEFT_OUT: f64 = 0.006;
 
-    const ALL: [Function; 15] = [
+    const ALL: [Function; 17] = [
+        Function::Celu { alpha: 2.0 },
+        Function::Decay,
         Function::Sigmoid,
         Function::Tanh,
         Function::Erf,

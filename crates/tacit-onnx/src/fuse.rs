@@ -67,6 +67,7 @@ fn is_step(graph: &FloatGraph, i: ValueId) -> bool {
             FloatOp::Affine { scale, offset, .. } => single(scale) && single(offset),
             FloatOp::Sum { .. }
             | FloatOp::Product { .. }
+            | FloatOp::Quotient { .. }
             | FloatOp::Clamp { .. }
             | FloatOp::Function { .. } => true,
             _ => false,
@@ -83,6 +84,7 @@ fn value(graph: &FloatGraph, group: &[ValueId], x: ValueId, v: f64) -> f64 {
             FloatOp::Affine { x, scale, offset } => of(*x) * scalar(scale, 1.0) + scalar(offset, 0.0),
             FloatOp::Sum { a, b, subtract } => of(*a) + if *subtract { -of(*b) } else { of(*b) },
             FloatOp::Product { a, b } => of(*a) * of(*b),
+            FloatOp::Quotient { a, b } => of(*a) / of(*b),
             FloatOp::Clamp { x, lo, hi } => of(*x).max(*lo).min(*hi),
             FloatOp::Function { x, f } => f.value(of(*x)),
             _ => f64::NAN,

@@ -24,6 +24,10 @@ pub(crate) enum FloatOp {
     Sum { a: ValueId, b: ValueId, subtract: bool },
     /// `y = a · b`, with broadcasting.
     Product { a: ValueId, b: ValueId },
+    /// `y = a / b`, with broadcasting; 0 where `b` is 0.
+    Quotient { a: ValueId, b: ValueId },
+    /// 1 where `x` is above zero (or, with `or_equal`, zero), else 0.
+    Step { x: ValueId, or_equal: bool },
     /// `y = min(max(x, lo), hi)`; the bounds may be infinite.
     Clamp { x: ValueId, lo: f64, hi: f64 },
     /// Same elements in row-major order under the node's shape.
@@ -42,19 +46,30 @@ pub(crate) enum FloatOp {
     Function { x: ValueId, f: Function },
     /// Another name for a value; left by rewriting, gone after [`FloatGraph::compact`].
     Alias { x: ValueId },
-    /// Operators that only ever end a model; [`crate::tail`] takes them off.
+    /// Operators that mostly end a model: [`crate::tail`] takes them off there, and writes them out elsewhere.
     Tail(TailOp),
 }
 
 /// What may follow the logits.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum TailOp {
-    /// Softmax or its logarithm over `group` elements at a time.
-    Softmax { x: ValueId, group: usize },
-    /// Scores divided by their sum.
-    Normaliser { x: ValueId },
+    /// Softmax, or its logarithm, over `group` elements at a time.
+    Softmax { x: ValueId, group: usize, log: bool },
+    /// Scores divided by their norm.
+    Normaliser { x: ValueId, norm: Norm },
     /// Index of the largest, the lowest on a tie.
     ArgMax { x: ValueId },
+}
+
+/// What a vector is divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Norm {
+    /// Sum of the magnitudes.
+    L1,
+    /// Root of the sum of squares.
+    L2,
+    /// Largest magnitude.
+    Max,
 }
 
 impl FloatOp {
@@ -66,6 +81,7 @@ impl FloatOp {
             | Self::Conv { x, .. }
             | Self::Affine { x, .. }
             | Self::Clamp { x, .. }
+            | Self::Step { x, .. }
             | Self::Reshape { x }
             | Self::Transpose { x, .. }
             | Self::Move { x, .. }
@@ -73,10 +89,10 @@ impl FloatOp {
             | Self::Largest { x, .. }
             | Self::Function { x, .. }
             | Self::Alias { x }
-            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x } | TailOp::ArgMax { x }) => {
+            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x, .. } | TailOp::ArgMax { x }) => {
                 vec![*x]
             }
-            Self::Sum { a, b, .. } | Self::Product { a, b } => vec![*a, *b],
+            Self::Sum { a, b, .. } | Self::Product { a, b } | Self::Quotient { a, b } => vec![*a, *b],
             Self::Concat { parts, .. } => parts.clone(),
         }
     }
@@ -89,6 +105,7 @@ impl FloatOp {
             | Self::Conv { x, .. }
             | Self::Affine { x, .. }
             | Self::Clamp { x, .. }
+            | Self::Step { x, .. }
             | Self::Reshape { x }
             | Self::Transpose { x, .. }
             | Self::Move { x, .. }
@@ -96,10 +113,10 @@ impl FloatOp {
             | Self::Largest { x, .. }
             | Self::Function { x, .. }
             | Self::Alias { x }
-            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x } | TailOp::ArgMax { x }) => {
+            | Self::Tail(TailOp::Softmax { x, .. } | TailOp::Normaliser { x, .. } | TailOp::ArgMax { x }) => {
                 *x = f(*x)
             }
-            Self::Sum { a, b, .. } | Self::Product { a, b } => {
+            Self::Sum { a, b, .. } | Self::Product { a, b } | Self::Quotient { a, b } => {
                 *a = f(*a);
                 *b = f(*b);
             }
@@ -150,6 +167,18 @@ impl FloatGraph {
         }
         uses[self.output] += 1;
         uses
+    }
+
+    /// For each value the node that reads it, where that is a single one and it is not the output.
+    pub(crate) fn sole_readers(&self) -> Vec<Option<ValueId>> {
+        let uses = self.uses();
+        let mut readers = vec![None; self.nodes.len()];
+        for (j, node) in self.nodes.iter().enumerate() {
+            for x in node.op.operands() {
+                readers[x] = (uses[x] == 1).then_some(j);
+            }
+        }
+        readers
     }
 
     /// Removes aliases and every node that the output does not depend on. The record stays node 0.

@@ -22,6 +22,7 @@ mod emit;
 mod equalise;
 mod error;
 mod evaluate;
+mod expand;
 mod fold;
 mod function;
 mod fuse;

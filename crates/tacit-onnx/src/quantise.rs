@@ -47,6 +47,8 @@ pub struct QuantiseOptions {
     pub output_headroom_bits: u8,
     /// Whether neurons may be rescaled before rounding, where that lowers the error. The function stays the same.
     pub equalise: bool,
+    /// Whether a final softmax or sigmoid is part of the model, so that probabilities are proved and not only logits.
+    pub probabilities: bool,
     /// Name of the output to quantise, for files with several.
     pub output: Option<String>,
 }
@@ -59,6 +61,7 @@ impl Default for QuantiseOptions {
             headroom_bits: 1,
             output_headroom_bits: 2,
             equalise: true,
+            probabilities: false,
             output: None,
         }
     }
@@ -114,10 +117,11 @@ pub fn quantise(
     check_records(schema, calibration, labels)?;
     let (calibration, clipped_cells) = clipped(schema, calibration);
     let calibration = &calibration[..];
-    let FloatModel { mut graph, tail, reference } = read(onnx, schema, options.output.as_deref())?;
+    let FloatModel { mut graph, tail, reference } = read(onnx, schema, options)?;
 
     let real = reals(schema, calibration);
     let logits = reference.run(&real)?;
+    let logits = tail.outputs(logits);
     let reference_difference = self_check(&graph, &real, &logits)?;
 
     fold(&mut graph)?;
@@ -252,11 +256,11 @@ pub fn float_logits(
     onnx: &[u8],
     schema: &Schema,
     records: &[Vec<i64>],
-    output: Option<&str>,
+    options: &QuantiseOptions,
 ) -> Result<Vec<Vec<f64>>, OnnxError> {
     check_records(schema, records, None)?;
-    let model = read(onnx, schema, output)?;
-    model.reference.run(&reals(schema, records))
+    let model = read(onnx, schema, options)?;
+    Ok(model.tail.outputs(model.reference.run(&reals(schema, records))?))
 }
 
 /// Schema integers as real numbers.
@@ -302,14 +306,14 @@ fn check_records(schema: &Schema, records: &[Vec<i64>], labels: Option<&[usize]>
 }
 
 /// Reads a file up to its logits and prepares the reference run.
-fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel, OnnxError> {
+fn read(onnx: &[u8], schema: &Schema, options: &QuantiseOptions) -> Result<FloatModel, OnnxError> {
     let mut proto = decode(onnx)?;
     upsample::rewrite(&mut proto)?;
     let opset = opset(&proto);
     let Some(graph) = &mut proto.graph else {
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
-    let output = choose(graph, output)?;
+    let output = choose(graph, options.output.as_deref())?;
     qdq::rewrite(graph, opset)?;
     ml::rewrite(graph, opset, &output, schema)?;
     let Imported { mut graph, input } = import(&proto, &output, onnx.len())?;
@@ -330,13 +334,14 @@ fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel
         )));
     }
     fuse(&mut graph);
-    let tail = detach(&mut graph)?;
-    let outputs = graph.nodes[graph.output].len();
     let classes = schema.classes.len();
+    let tail = detach(&mut graph, options.probabilities, classes)?;
+    let outputs = graph.nodes[graph.output].len();
     if classes != 0 && classes != outputs && !(classes == 2 && outputs == 1) {
         return Err(OnnxError::ClassCount { outputs, classes });
     }
-    let reference = Reference::new(proto, &input, &tail.logits, outputs)?;
+    let computed = if tail.one_of_two { 1 } else { outputs };
+    let reference = Reference::new(proto, &input, &tail.logits, computed)?;
     Ok(FloatModel { graph, tail, reference })
 }
 

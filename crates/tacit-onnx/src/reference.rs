@@ -11,7 +11,7 @@ use tract_onnx::prelude::{
 use crate::error::OnnxError;
 use crate::guard::guarded;
 use crate::import::Input;
-use crate::proto::{reachable, read_tensor};
+use crate::proto::{NodeView, reachable, read_tensor};
 
 /// A model that tract can run.
 pub(crate) struct Reference {
@@ -105,6 +105,36 @@ impl Reference {
     }
 }
 
+/// `Celu` in pieces: tract's own gives other numbers than onnxruntime where `alpha` is not 1.
+fn write_out_celu(nodes: Vec<pb::NodeProto>, constants: &mut Vec<pb::TensorProto>) -> Vec<pb::NodeProto> {
+    let pieces = |node: pb::NodeProto| -> Vec<pb::NodeProto> {
+        let (Some(x), Some(y), "Celu") = (node.input.first(), node.output.first(), node.op_type.as_str())
+        else {
+            return vec![node];
+        };
+        let alpha = NodeView::new(&node).float("alpha", 1.0);
+        constants.push(pb::TensorProto {
+            name: format!("{y}/alpha"),
+            data_type: DataType::Float as i32,
+            float_data: vec![alpha as f32],
+            ..Default::default()
+        });
+        let piece = |op: &str, inputs: [&str; 2], output: String| pb::NodeProto {
+            op_type: op.to_owned(),
+            input: inputs.into_iter().filter(|i| !i.is_empty()).map(str::to_owned).collect(),
+            output: vec![output],
+            ..Default::default()
+        };
+        let (alpha, part, elu) = (format!("{y}/alpha"), format!("{y}/part"), format!("{y}/elu"));
+        vec![
+            piece("Div", [x, &alpha], part.clone()),
+            piece("Elu", [&part, ""], elu.clone()),
+            piece("Mul", [&elu, &alpha], y.clone()),
+        ]
+    };
+    nodes.into_iter().flat_map(pieces).collect()
+}
+
 /// Numbers of half precision as single ones: not every operator of tract computes with halves, and the reference may be
 /// more precise than the file asks for.
 fn widen(t: &mut pb::TensorProto) {
@@ -145,6 +175,7 @@ fn trim(model: &mut pb::ModelProto, input: &Input, logits: &str, batch: usize) {
             }
         }
     }
+    let nodes = write_out_celu(nodes, &mut initializer);
     let axes = input.batched.then_some(batch).into_iter().chain(input.shape.iter().copied());
     let dim =
         axes.map(|d| Dimension { value: Some(Dim::DimValue(d as i64)), ..Default::default() }).collect();

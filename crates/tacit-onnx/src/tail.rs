@@ -3,8 +3,9 @@
 use tacit_model::OutputScale;
 
 use crate::error::OnnxError;
+use crate::expand;
 use crate::function::Function;
-use crate::graph::{FloatGraph, FloatOp, TailOp, ValueId};
+use crate::graph::{FloatGraph, FloatNode, FloatOp, TailOp, ValueId};
 use crate::tensor::Tensor;
 
 /// What was taken off.
@@ -13,21 +14,34 @@ pub(crate) struct Tail {
     pub(crate) scale: OutputScale,
     /// Name of the ONNX tensor that holds the logits.
     pub(crate) logits: String,
+    /// Whether that tensor holds the second of two probabilities, and the graph gives both.
+    pub(crate) one_of_two: bool,
     /// Names of the ONNX nodes left out.
     pub(crate) dropped: Vec<String>,
 }
 
-/// Makes the logits the graph's output and removes what only serves the rest.
+impl Tail {
+    /// The graph's outputs, of those of the ONNX tensor.
+    pub(crate) fn outputs(&self, rows: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        let both = |row: Vec<f64>| row.into_iter().flat_map(|p| [1.0 - p, p]).collect();
+        if self.one_of_two { rows.into_iter().map(both).collect() } else { rows }
+    }
+}
+
+/// Makes the logits the graph's output and removes what only serves the rest; with `probabilities` a final softmax or
+/// sigmoid stays, and of one sigmoid for two `classes` both classes' probabilities are the output.
 ///
 /// # Errors
 /// [`OnnxError::Node`] names an operator that is supported at the end of a model only and stands elsewhere.
-pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
+pub(crate) fn detach(graph: &mut FloatGraph, probabilities: bool, classes: usize) -> Result<Tail, OnnxError> {
     let fail = |graph: &FloatGraph, id: ValueId, what: &str| OnnxError::Node {
         node: graph.nodes[id].name.clone(),
         op: tail_name(&graph.nodes[id].op).to_owned(),
         what: what.to_owned(),
     };
     let mut scale = OutputScale::Plain;
+    // Where probabilities begin: the output of the softmax, or what is made of a sigmoid.
+    let mut first = graph.output;
     let mut dropped = Vec::new();
     let mut normalised = None;
     // A reshape is taken off only together with a tail operator before it.
@@ -56,13 +70,14 @@ pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
             },
             FloatOp::Tail(op) => match op {
                 TailOp::ArgMax { x } => *x,
-                TailOp::Normaliser { x } => {
-                    normalised = Some(at);
+                TailOp::Normaliser { x, .. } => {
+                    normalised.get_or_insert((at, dropped.len()));
                     *x
                 }
-                TailOp::Softmax { x, group } => {
+                TailOp::Softmax { x, group, .. } => {
+                    // One of several distributions is part of the model.
                     if *group != node.len() || *group < 2 {
-                        return Err(fail(graph, at, "it must range over all outputs, and over at least two"));
+                        break;
                     }
                     scale = OutputScale::SoftmaxLogits;
                     *x
@@ -70,6 +85,7 @@ pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
             },
             _ => break,
         };
+        first = at;
         dropped.append(&mut passed);
         dropped.push(node.name.clone());
         graph.output = next;
@@ -78,12 +94,25 @@ pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
             break;
         }
     }
-    if let Some(id) = normalised
+    if let Some((id, before)) = normalised
         && scale == OutputScale::Plain
     {
-        return Err(fail(graph, id, "it is supported only after a softmax or sigmoid"));
+        // Only after a softmax or sigmoid does it leave the classes in their order.
+        graph.output = id;
+        dropped.truncate(before);
+    }
+    let mut one_of_two = false;
+    if probabilities {
+        // Several sigmoids are divided by their sum.
+        let first = normalised.map_or(first, |(id, _)| id);
+        one_of_two = keep_probabilities(graph, first, scale, classes)?;
+        scale = OutputScale::Probabilities;
+        // What follows them picks a class, or names them.
+        let kept = dropped.iter().position(|name| graph.nodes[first].name == *name);
+        dropped.truncate(kept.unwrap_or(dropped.len()));
     }
     graph.compact();
+    expand::write_out(graph);
     if let Some(id) = graph.nodes.iter().position(|n| matches!(n.op, FloatOp::Tail(_))) {
         return Err(fail(
             graph,
@@ -92,7 +121,40 @@ pub(crate) fn detach(graph: &mut FloatGraph) -> Result<Tail, OnnxError> {
         ));
     }
     let logits = graph.nodes[graph.output].tensor.clone();
-    Ok(Tail { scale, logits, dropped })
+    Ok(Tail { scale, logits, one_of_two, dropped })
+}
+
+/// Makes the probabilities that begin at node `first` the output; whether it is the second of two, and both are given.
+fn keep_probabilities(
+    graph: &mut FloatGraph,
+    first: ValueId,
+    scale: OutputScale,
+    classes: usize,
+) -> Result<bool, OnnxError> {
+    let node = graph.nodes[first].clone();
+    match (scale, &node.op) {
+        (OutputScale::Plain | OutputScale::Probabilities, _) => {
+            Err(OnnxError::Output("the model does not end in a softmax or a sigmoid".to_owned()))
+        }
+        (_, FloatOp::Tail(TailOp::Softmax { log: true, .. })) => {
+            Err(OnnxError::Output("the model ends in logarithms of probabilities".to_owned()))
+        }
+        (OutputScale::SigmoidLogit, FloatOp::Function { .. }) if classes == 2 && node.len() == 1 => {
+            let mut push = |op: FloatOp, shape: Vec<usize>| {
+                graph.nodes.push(FloatNode { op, shape, ..node.clone() });
+                graph.nodes.len() - 1
+            };
+            let second = push(FloatOp::Reshape { x: first }, vec![1]);
+            let (scale, offset) = (Some(Tensor::scalar(-1.0)), Some(Tensor::scalar(1.0)));
+            let other = push(FloatOp::Affine { x: second, scale, offset }, vec![1]);
+            graph.output = push(FloatOp::Concat { parts: vec![other, second], axis: 0 }, vec![2]);
+            Ok(true)
+        }
+        _ => {
+            graph.output = first;
+            Ok(false)
+        }
+    }
 }
 
 /// The logit `z` where the parts are `1 - p` and `p = sigmoid(z)`, and the nodes that compute them from it.
@@ -110,6 +172,7 @@ fn complement(graph: &FloatGraph, parts: &[ValueId]) -> Option<(ValueId, [String
 
 fn tail_name(op: &FloatOp) -> &'static str {
     match op {
+        FloatOp::Tail(TailOp::Softmax { log: true, .. }) => "LogSoftmax",
         FloatOp::Tail(TailOp::Softmax { .. }) => "Softmax",
         FloatOp::Tail(TailOp::Normaliser { .. }) => "Normalizer",
         FloatOp::Tail(TailOp::ArgMax { .. }) => "ArgMax",

@@ -17,7 +17,7 @@ fn check(bytes: &[u8], shape: &[usize], tolerances: (f64, f64)) -> (Model, Quant
     let schema = schema(shape.iter().product(), 3, -2000, 2000, 0);
     let calibration = records(&schema, 40, 1);
     let others = records(&schema, 6, 2);
-    let float = float_logits(bytes, &schema, &others, None).unwrap();
+    let float = float_logits(bytes, &schema, &others, &QuantiseOptions::default()).unwrap();
     let mut last = None;
     for (weight_bits, tolerance) in [(16, tolerances.0), (8, tolerances.1)] {
         let options = QuantiseOptions { weight_bits: Some(weight_bits), ..QuantiseOptions::default() };

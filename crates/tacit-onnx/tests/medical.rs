@@ -36,7 +36,7 @@ fn quantisation_costs_at_most_one_record() {
     let onnx = fs::read(root().join("examples/medical/model.onnx")).unwrap();
     let (train, train_labels) = records(&schema, "train.csv");
     let (test, test_labels) = records(&schema, "test.csv");
-    let float = float_logits(&onnx, &schema, &test, None).unwrap();
+    let float = float_logits(&onnx, &schema, &test, &QuantiseOptions::default()).unwrap();
     // The largest logit is about 24.
     for (weight_bits, most_error, most_records) in [(8, 0.2, 1), (6, 0.6, 1), (16, 0.01, 0)] {
         let options = QuantiseOptions { weight_bits: Some(weight_bits), ..QuantiseOptions::default() };

@@ -112,7 +112,7 @@ fn run(name: &str, bytes: &[u8], schema: &Schema, calibration: &[Vec<i64>]) -> (
 
 /// Agreement on records that the calibration never saw is that of the calibration, up to a few.
 fn holds(bytes: &[u8], model: &Model, schema: &Schema, others: &[Vec<i64>]) -> f64 {
-    let float = tacit_onnx::float_logits(bytes, schema, others, None).unwrap();
+    let float = tacit_onnx::float_logits(bytes, schema, others, &QuantiseOptions::default()).unwrap();
     let class = |logits: &[f64]| (0..logits.len()).fold(0, |b, i| if logits[i] > logits[b] { i } else { b });
     let same = |(record, logits): (&Vec<i64>, &Vec<f64>)| {
         let out = model.run(record).unwrap().output().to_vec();

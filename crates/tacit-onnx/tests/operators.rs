@@ -18,7 +18,7 @@ fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
 #[test]
 fn float_logits_are_those_of_onnxruntime() {
     for (name, e) in expected() {
-        let got = float_logits(&onnx(&name), &e.schema(), &e.integers(), None)
+        let got = float_logits(&onnx(&name), &e.schema(), &e.integers(), &QuantiseOptions::default())
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         for (row, want) in got.iter().zip(&e.outputs) {
             let magnitude = want.iter().fold(1.0f64, |m, v| m.max(v.abs()));
@@ -87,7 +87,8 @@ fn refusals_say_why() {
 #[test]
 fn unsupported_operators_are_all_named_with_their_nodes_and_the_alternatives() {
     let schema = schema(4, 4, -20_000, 20_000, 0);
-    let error = float_logits(&onnx("unsupported"), &schema, &[vec![0; 4]], None).unwrap_err();
+    let error =
+        float_logits(&onnx("unsupported"), &schema, &[vec![0; 4]], &QuantiseOptions::default()).unwrap_err();
     let node = |op: &str, node: &str| UnsupportedNode { op: op.into(), node: node.into() };
     let nodes = vec![node("Sin", "Sin_r"), node("com.acme.Twist", "Twist_s"), node("Det", "Det_out")];
     assert_eq!(error, OnnxError::UnsupportedOperator { nodes });

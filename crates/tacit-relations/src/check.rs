@@ -61,6 +61,9 @@ pub fn check(system: &RelationSystem, trace: &Trace) -> Result<(), Violation> {
                 let shown = x.elements(trace.tensor(x.tensor));
                 shown.iter().position(|v| !(*lo..=*hi).contains(v))
             }
+            Relation::Hint { lo, hi, y, .. } => {
+                trace.tensor(*y).iter().position(|v| !(*lo..=*hi).contains(v))
+            }
             _ => r.result().and_then(|y| {
                 let given = trace.tensor(y);
                 let right = r.evaluate(&trace.values, given.len());

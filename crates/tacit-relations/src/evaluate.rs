@@ -1,6 +1,6 @@
 //! What a relation defines, over the integers: whole tensors at a time, along the operands' memory.
 
-use crate::relation::{Grouping, Relation, Sizes};
+use crate::relation::{Grouping, HintRule, Relation, Sizes};
 use crate::view::{Axis, View};
 
 impl Relation {
@@ -35,6 +35,14 @@ impl Relation {
                 .chunks_exact(x.len() / len.max(1))
                 .map(|group| group.iter().copied().max().unwrap_or_default())
                 .collect(),
+            Self::Hint { rule: HintRule::Quotient { n, d }, lo, hi, .. } => {
+                let quotient = |(n, d): (&i64, &i64)| if *d > 0 { n.div_euclid(*d) } else { 0 };
+                of(n).iter().zip(of(d).iter()).map(quotient).map(|q| q.clamp(*lo, *hi)).collect()
+            }
+            Self::Hint { rule: HintRule::Root { x }, lo, hi, .. } => {
+                let root = |x: &i64| u64::try_from(*x).map_or(0, |x| x.isqrt() as i64);
+                of(x).iter().map(root).map(|r| r.clamp(*lo, *hi)).collect()
+            }
             Self::ArgMax { x, .. } => {
                 let mut selected = Vec::with_capacity(len);
                 for group in groups(x, &of(x)) {

@@ -30,7 +30,7 @@ pub use lower::{
     Inference, LowerError, Lowered, LoweredFacts, TestSet, TestSetClaim, Visibility, committed_labels,
     lower_facts, lower_hidden_data, lower_inference, lower_test_set, lower_verdict,
 };
-pub use relation::{Grouping, Groups, Relation, Sizes};
+pub use relation::{Grouping, Groups, HintRule, Relation, Sizes};
 pub use system::{Part, RelationSystem, Segment, SystemError, TensorId, TensorSpec};
 pub use tally::{Form, Observable, Tally, TallyError, rank, tally};
 pub use trace::{Assignment, Trace, TraceError, trace};

@@ -5,6 +5,7 @@
 use tacit_model::{Architecture, ArchitectureError, NodeId, Op, Operand, ParamId, ValueBounds, signed_width};
 
 pub(crate) mod answer;
+mod division;
 pub(crate) mod test_set;
 
 pub use answer::{LoweredFacts, lower_facts};
@@ -306,6 +307,11 @@ impl Lowering {
                 self.relations.push(Relation::Table { x, first: *first, values: values[..].into(), y });
                 view
             }
+            Op::Quotient { a, b } => {
+                let (n, d) = (operand(&Operand::Value(*a)), operand(&Operand::Value(*b)));
+                self.quotient((n, bounds_of(a)), (d, bounds_of(b)), &to, result)
+            }
+            Op::Root { x } => self.root(view(x), bounds_of(x), &to, result),
             Op::Sum { x, axes } => {
                 let mut a = view(x);
                 a.axes.insert(0, Axis::plain(1, 0));

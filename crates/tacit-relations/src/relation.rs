@@ -80,6 +80,18 @@ pub enum Relation {
         /// Result.
         y: TensorId,
     },
+    /// `y` is some integers in `[lo, hi]`, and nothing else is said of them here: relations that read `y` say which will do.
+    /// `rule` is what an honest prover puts there.
+    Hint {
+        /// How the trace gets the integers.
+        rule: HintRule,
+        /// Smallest allowed value.
+        lo: i64,
+        /// Largest allowed value.
+        hi: i64,
+        /// Result, a witness.
+        y: TensorId,
+    },
     /// One-hot selector of the maximum of `x` over its last axis; the lowest index wins a tie.
     ArgMax {
         /// Operand, at least one axis, as many elements as `y`.
@@ -87,6 +99,34 @@ pub enum Relation {
         /// Result: a one where the maximum is, zeros elsewhere.
         y: TensorId,
     },
+}
+
+/// How the trace gets a [`Relation::Hint`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HintRule {
+    /// `floor(n / d)` elementwise; 0 where `d` is not positive.
+    Quotient {
+        /// Dividend, as many elements as the result.
+        n: View,
+        /// Divisor, as many elements as the result.
+        d: View,
+    },
+    /// `floor(sqrt(x))` elementwise; 0 where `x` is negative.
+    Root {
+        /// Radicand, as many elements as the result.
+        x: View,
+    },
+}
+
+impl HintRule {
+    /// The views it reads.
+    #[must_use]
+    pub fn operands(&self) -> Vec<&View> {
+        match self {
+            Self::Quotient { n, d } => vec![n, d],
+            Self::Root { x } => vec![x],
+        }
+    }
 }
 
 /// How many axes of a [`Relation::Contraction`]'s left operand are batch axes and how many are rows; the others are summed
@@ -168,6 +208,7 @@ impl Relation {
             Self::Table { .. } => "Table",
             Self::Max { .. } => "Max",
             Self::ArgMax { .. } => "ArgMax",
+            Self::Hint { .. } => "Hint",
         }
     }
 
@@ -181,7 +222,8 @@ impl Relation {
             | Self::Requant { y, .. }
             | Self::Table { y, .. }
             | Self::Max { y, .. }
-            | Self::ArgMax { y, .. } => Some(*y),
+            | Self::ArgMax { y, .. }
+            | Self::Hint { y, .. } => Some(*y),
             Self::Range { .. } => None,
         }
     }
@@ -200,6 +242,7 @@ impl Relation {
             | Self::Table { x, .. }
             | Self::Max { x, .. }
             | Self::ArgMax { x, .. } => vec![x],
+            Self::Hint { rule, .. } => rule.operands(),
         }
     }
 }

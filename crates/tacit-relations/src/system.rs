@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::relation::{Grouping, Relation};
+use crate::relation::{Grouping, HintRule, Relation};
 use crate::view::View;
 
 /// Index of a tensor.
@@ -191,7 +191,9 @@ impl RelationSystem {
                     })
                 }
                 Relation::Product { a, c, .. } => of(a).checked_mul(of(c)),
-                Relation::Requant { lo, hi, .. } => Some(i128::from(*lo).abs().max(i128::from(*hi).abs())),
+                Relation::Requant { lo, hi, .. } | Relation::Hint { lo, hi, .. } => {
+                    Some(i128::from(*lo).abs().max(i128::from(*hi).abs()))
+                }
                 Relation::Table { values, .. } => values.iter().map(|v| i128::from(*v).abs()).max(),
                 Relation::Max { x, .. } => Some(of(x)),
                 Relation::ArgMax { .. } => Some(1),
@@ -232,6 +234,14 @@ impl RelationSystem {
                 x.len() == y_len && *shift <= 60 && lo <= hi && *lo > -(1 << 60) && *hi < 1 << 60
             }
             Relation::Range { lo, hi, .. } => lo <= hi,
+            // Public results would be told by bounds alone.
+            Relation::Hint { rule, lo, hi, y } => {
+                self.tensor(*y).segment == Segment::Witness
+                    && rule.operands().iter().all(|v| v.len() == y_len)
+                    && lo <= hi
+                    && *lo > -(1 << 60)
+                    && *hi < 1 << 60
+            }
             Relation::Table { x, first, values, .. } => {
                 let moderate = |v: &i64| v.unsigned_abs() < 1 << 60;
                 x.len() == y_len
@@ -351,6 +361,13 @@ impl Encoder {
             Relation::Table { first, values, .. } => {
                 self.integers(&[*first]);
                 self.integers(values);
+            }
+            Relation::Hint { rule, lo, hi, .. } => {
+                let rule = match rule {
+                    HintRule::Quotient { .. } => 0,
+                    HintRule::Root { .. } => 1,
+                };
+                self.integers(&[rule, *lo, *hi]);
             }
             // A bias is told from its absence by the number of operands, single axes from several by those of the operands.
             Relation::Contraction { grouping, .. } => {

@@ -73,7 +73,7 @@ proptest! {
 
     #[test]
     fn bounds_are_those_of_the_numbers(
-        kind in 0usize..5,
+        kind in 0usize..6,
         quantity in 0usize..4,
         sign in prop::sample::select(vec![">=", ">", "<=", "<"]),
         threshold in -99i64..100,
@@ -81,7 +81,7 @@ proptest! {
     ) {
         use OutputScale as S;
         let (n, classes, scale) =
-            [(3, 3, S::Plain), (1, 0, S::Plain), (1, 2, S::SigmoidLogit), (2, 2, S::SoftmaxLogits), (2, 2, S::SigmoidLogit)][kind];
+            [(3, 3, S::Plain), (1, 0, S::Plain), (1, 2, S::SigmoidLogit), (2, 2, S::SoftmaxLogits), (2, 2, S::SigmoidLogit), (3, 3, S::Probabilities)][kind];
         let architecture = identity(n, classes, scale, 9);
         let answers = Answers::of(&architecture).unwrap();
         let mut rng = SplitMix(seed);
@@ -102,6 +102,7 @@ proptest! {
             let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
             let probability = match scale {
                 S::Plain => None,
+                S::Probabilities => Some(logits[at]),
                 S::SigmoidLogit => Some(sigmoid(logits[at])),
                 S::SoftmaxLogits => Some(sigmoid(logits[at] - logits[1 - at])),
             };

@@ -190,6 +190,8 @@ fn step(a: &Architecture, op: &Op) -> (&'static str, String) {
         Op::Sum { axes, .. } => ("sum over axes", format!("the last {axes}")),
         Op::Max { axes, .. } => ("maximum", format!("the last {axes}")),
         Op::Scale { shape, .. } => ("scale", format!("public factors {shape:?}")),
+        Op::Quotient { .. } => ("quotient", "rounded down".to_owned()),
+        Op::Root { .. } => ("square root", "rounded down".to_owned()),
         Op::Table { first, values, .. } => {
             ("table", format!("{} from {first} on", count(values.len(), "entry")))
         }

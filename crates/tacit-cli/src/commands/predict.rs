@@ -122,8 +122,12 @@ impl Answer {
 fn header(architecture: &Architecture, outputs: usize) -> Vec<String> {
     let classes = &architecture.schema.classes;
     let named = classes.len() == outputs;
-    let what =
-        if classes.is_empty() && architecture.output_scale == OutputScale::Plain { "value" } else { "logit" };
+    let logits = matches!(architecture.output_scale, OutputScale::SoftmaxLogits | OutputScale::SigmoidLogit);
+    let what = match architecture.output_scale {
+        OutputScale::Probabilities => "probability",
+        OutputScale::Plain if classes.is_empty() => "value",
+        _ => "logit",
+    };
     let column = |kind: &str, i: usize| match () {
         () if named => format!("{kind} {}", plain(&classes[i].name)),
         () if outputs == 1 => kind.to_owned(),
@@ -132,7 +136,7 @@ fn header(architecture: &Architecture, outputs: usize) -> Vec<String> {
     let mut names = vec!["row".to_owned()];
     names.extend((!classes.is_empty()).then(|| "class".to_owned()));
     names.extend((0..outputs).map(|i| column(what, i)));
-    if architecture.output_scale != OutputScale::Plain {
+    if logits {
         names.extend((0..outputs).map(|i| column("probability", i)));
     }
     names

@@ -58,7 +58,7 @@ impl Emitter<'_> {
         q
     }
 
-    fn combined(
+    pub(super) fn combined(
         &self,
         i: ValueId,
         a: &Quantised,
@@ -79,10 +79,16 @@ impl Emitter<'_> {
         axes: usize,
         by: &Tensor,
     ) -> Result<Accumulator, OnnxError> {
-        let x = self.quantised(x)?;
+        let (of, exponent, values) = match self.exact[x].take() {
+            Some(product) => (product.id, product.exponent, product.values),
+            None => {
+                let x = self.quantised(x)?;
+                (x.id, x.exponent, x.values)
+            }
+        };
         let len = self.graph.nodes[i].len();
-        let id = self.push(Op::Sum { x: x.id, axes });
-        let sums = mapped(&x.values, |x| x.chunks_exact(x.len() / len).map(|g| g.iter().sum()).collect());
+        let id = self.push(Op::Sum { x: of, axes });
+        let sums = mapped(&values, |x| x.chunks_exact(x.len() / len).map(|g| g.iter().sum()).collect());
         let (id, bits, factors) = self.factors(id, by);
         let plan = self.plan(i);
         let at = |j: usize| plan.indices(0).get(j).map_or(j, |&k| k as usize);
@@ -91,7 +97,7 @@ impl Emitter<'_> {
         });
         Ok(Accumulator {
             id,
-            exponent: x.exponent + bits,
+            exponent: exponent + bits,
             values,
             rounded: None,
             grown: bits.max(0),

@@ -1,6 +1,7 @@
 //! From the folded float graph to integer operators.
 
 mod arithmetic;
+mod division;
 mod functions;
 mod layers;
 mod movements;
@@ -8,11 +9,12 @@ mod movements;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use tacit_model::{Node, NodeId, Op, ParamId, ParamSpec, requantise};
+use tacit_model::{Node, NodeId, Op, Operand, ParamId, ParamSpec, requantise};
 
 use crate::calibration::Calibration;
 use crate::error::OnnxError;
 use crate::evaluate::Plan;
+use crate::function::Function;
 use crate::graph::{FloatGraph, FloatNode, FloatOp, ValueId};
 use crate::normalise::InputStep;
 use crate::report::LayerReport;
@@ -20,6 +22,10 @@ use crate::rounding::{Rounded, exp2, fitting_exponent};
 
 /// Biases are no wider than this, in bits, unless a single product is about as wide. The format allows 40.
 const MAX_BIAS_BITS: u8 = 32;
+/// Width of values that only roots and divisors are made of, in bits: one of them decides about many elements.
+const FINE_BITS: u8 = 32;
+/// Most terms of a sum of products that are not requantised before.
+const MAX_EXACT_TERMS: usize = 1 << 13;
 
 /// The integer graph, its parameters, and what was decided on the way.
 pub(crate) struct Emitted {
@@ -74,10 +80,15 @@ struct Emitter<'a> {
     graph: &'a FloatGraph,
     calibration: &'a Calibration,
     widths: Widths,
-    uses: Vec<usize>,
+    /// The only reader of each value, where there is one.
+    readers: Vec<Option<ValueId>>,
     /// Whether a node's value is the output, up to its shape.
     is_output: Vec<bool>,
+    /// Whether only roots and divisors are made of a node's value.
+    fine: Vec<bool>,
     done: Vec<Option<Quantised>>,
+    /// Products that their sum takes as they are.
+    exact: Vec<Option<Accumulator>>,
     out: Emitted,
 }
 
@@ -113,7 +124,9 @@ pub(crate) fn emit(
         error: 0.0,
     };
     let done = vec![None; graph.nodes.len()];
-    let mut emitter = Emitter { graph, calibration, widths, uses, is_output, done, out };
+    let exact = graph.nodes.iter().map(|_| None).collect();
+    let (readers, fine) = (graph.sole_readers(), only_divisors(graph));
+    let mut emitter = Emitter { graph, calibration, widths, readers, is_output, fine, done, exact, out };
     let first = emitter.push(Op::Normalise { x: NodeId(0), rule: step.rule.clone() });
     emitter.done[0] = Some(Quantised {
         id: first,
@@ -128,6 +141,28 @@ pub(crate) fn emit(
         }
     }
     emitter.finish()
+}
+
+/// For each value whether every reader is a root, divides by it, or passes it on to such ones alone.
+fn only_divisors(graph: &FloatGraph) -> Vec<bool> {
+    let mut fine = vec![true; graph.nodes.len()];
+    let mut read = vec![false; graph.nodes.len()];
+    for (j, node) in graph.nodes.iter().enumerate().rev() {
+        fine[j] &= read[j] && j != graph.output && j != 0;
+        for x in node.op.operands() {
+            fine[x] &= match &node.op {
+                FloatOp::Function { f: Function::Sqrt, .. } => true,
+                FloatOp::Quotient { a, .. } => *a != x,
+                FloatOp::Reshape { .. }
+                | FloatOp::Transpose { .. }
+                | FloatOp::Affine { .. }
+                | FloatOp::Clamp { .. } => fine[j],
+                _ => false,
+            };
+            read[x] = true;
+        }
+    }
+    fine
 }
 
 impl Emitter<'_> {
@@ -171,7 +206,32 @@ impl Emitter<'_> {
             }
             FloatOp::Affine { x, scale, offset } => self.affine(i, *x, scale.as_ref(), offset.as_ref())?,
             FloatOp::Sum { a, b, subtract } => self.sum(i, *a, *b, *subtract)?,
-            FloatOp::Product { a, b } => self.product(i, *a, *b)?,
+            FloatOp::Product { a, b } => {
+                let product = self.product(i, *a, *b)?;
+                if self.is_summed(i) {
+                    self.exact[i] = Some(product);
+                    return Ok(());
+                }
+                product
+            }
+            FloatOp::Quotient { a, b } => self.quotient(i, *a, *b)?,
+            FloatOp::Function { x, f: Function::Sqrt } => {
+                let (root, hi) = self.root(i, *x)?;
+                if self.fine[i] {
+                    let Accumulator { id, exponent, values, .. } = root;
+                    self.done[i] = Some(Quantised { id, exponent, lo: 0, hi, values });
+                    return Ok(());
+                }
+                root
+            }
+            FloatOp::Step { x, or_equal } => {
+                let x = self.quantised(*x)?;
+                let (id, exponent, values) = (x.id, x.exponent, x.values);
+                let kind = "comparison";
+                let of = Accumulator { id, exponent, values, rounded: None, grown: 0, kind };
+                self.done[i] = Some(self.step(of, *or_equal));
+                return Ok(());
+            }
             FloatOp::Total { x, axes, by } => self.total(i, *x, *axes, by)?,
             FloatOp::Function { x, f } => match self.function(i, *x, *f)? {
                 functions::Applied::Exact(accumulator) => accumulator,
@@ -203,7 +263,33 @@ impl Emitter<'_> {
                 return Err(self.fail(i, "it stands where it cannot be quantised"));
             }
         };
+        // A comparison is made with the exact result.
+        if let Some(reader) = self.readers[i]
+            && let FloatOp::Step { or_equal, .. } = graph.nodes[reader].op
+        {
+            self.done[reader] = Some(self.step(accumulator, or_equal));
+            return Ok(());
+        }
         self.requantise(i, accumulator)
+    }
+
+    /// Whether a product is only summed over, and no larger for it than the format allows.
+    fn is_summed(&self, i: ValueId) -> bool {
+        let reader = self.readers[i].map(|j| (&self.graph.nodes[j].op, self.graph.nodes[j].len()));
+        let Some((FloatOp::Total { .. }, len)) = reader else { return false };
+        self.widths.activation_bits <= 16 && self.graph.nodes[i].len() / len <= MAX_EXACT_TERMS
+    }
+
+    /// 1 where a value is above zero (or, with `or_equal`, zero), else 0.
+    fn step(&mut self, of: Accumulator, or_equal: bool) -> Quantised {
+        let (mut id, mut values) = (of.id, of.values);
+        if or_equal {
+            id = self.push(Op::Linear { terms: vec![(1, Operand::Value(id))], offset: 1 });
+            values = mapped(&values, |row| row.iter().map(|v| v + 1.0).collect());
+        }
+        let id = self.push(Op::Requant { x: id, shift: 0, lo: 0, hi: 1 });
+        let values = requantised(&values, 0, 0, 1);
+        Quantised { id, exponent: 0, lo: 0, hi: 1, values }
     }
 
     /// The clamp that bounds node `i`: its own, or that of its only reader, which is then done as well.
@@ -211,14 +297,10 @@ impl Emitter<'_> {
         if let FloatOp::Clamp { lo, hi, .. } = self.graph.nodes[i].op {
             return (i, lo, hi);
         }
-        if self.uses[i] == 1 {
-            for (j, node) in self.graph.nodes.iter().enumerate().skip(i + 1) {
-                if let FloatOp::Clamp { x, lo, hi } = node.op
-                    && x == i
-                {
-                    return (j, lo, hi);
-                }
-            }
+        if let Some(j) = self.readers[i]
+            && let FloatOp::Clamp { lo, hi, .. } = self.graph.nodes[j].op
+        {
+            return (j, lo, hi);
         }
         (i, f64::NEG_INFINITY, f64::INFINITY)
     }
@@ -233,10 +315,14 @@ impl Emitter<'_> {
         (1i64 << (self.widths.activation_bits - 1)) - 1
     }
 
-    /// Brings an exact result to the activation width, clamp included.
-    fn requantise(&mut self, i: ValueId, acc: Accumulator) -> Result<(), OnnxError> {
+    /// Largest value that node `i` is requantised to.
+    fn top_of(&self, i: ValueId) -> i64 {
+        if self.fine[i] { (1 << (FINE_BITS - 1)) - 1 } else { self.top() }
+    }
+
+    /// The largest magnitude that the result of node `i`, clamped as its reader says, has room for.
+    fn magnitude(&self, i: ValueId) -> f64 {
         let (target, clamp_lo, clamp_hi) = self.clamp_of(i);
-        let top = self.top();
         let (seen_lo, seen_hi) = self.calibration.ranges[target];
         let headroom = match self.is_output[target] {
             true => self.widths.output_headroom_bits,
@@ -244,8 +330,15 @@ impl Emitter<'_> {
         };
         let room = exp2(headroom.into());
         // A bound of the clamp is reached and never exceeded, so it needs no headroom.
-        let magnitude =
-            (seen_hi.abs() * room).min(clamp_hi.abs()).max((seen_lo.abs() * room).min(clamp_lo.abs()));
+        (seen_hi.abs() * room).min(clamp_hi.abs()).max((seen_lo.abs() * room).min(clamp_lo.abs()))
+    }
+
+    /// Brings an exact result to its width, clamp included.
+    fn requantise(&mut self, i: ValueId, acc: Accumulator) -> Result<(), OnnxError> {
+        let (target, clamp_lo, clamp_hi) = self.clamp_of(i);
+        let top = self.top_of(target);
+        let (seen_lo, seen_hi) = self.calibration.ranges[target];
+        let magnitude = self.magnitude(i);
         // Where calibration saw only zeros, as many bits are dropped as came in.
         let unseen = acc.exponent - acc.grown;
         let exponent = fitting_exponent(magnitude, top as f64).unwrap_or(unseen).min(acc.exponent);

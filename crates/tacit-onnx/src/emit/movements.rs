@@ -83,10 +83,25 @@ impl Emitter<'_> {
         Quantised { id, exponent: x.exponent, lo: x.lo.min(0), hi: x.hi.max(low), values }
     }
 
-    /// Parts at one scale, the coarsest of theirs.
+    /// A value at `exponent`, rounded where its own is finer.
+    fn at(&mut self, q: Quantised, exponent: i32) -> Quantised {
+        let Ok(gap @ 1..) = u32::try_from(exponent - q.exponent) else { return self.at_most(q, exponent) };
+        let by = 1i64 << gap;
+        let id = self.push(Op::Linear { terms: vec![(by, Operand::Value(q.id))], offset: 0 });
+        let values = mapped(&q.values, |row| row.iter().map(|v| v * by as f64).collect());
+        Quantised { id, exponent, lo: q.lo * by, hi: q.hi * by, values }
+    }
+
+    /// Parts at one scale: the coarsest of theirs, each taken as fine as its own bounds leave room for.
     fn side_by_side(&mut self, parts: Vec<Quantised>, axis: usize, shape: &[usize]) -> Quantised {
-        let exponent = parts.iter().map(|q| q.exponent).min().unwrap_or(0);
-        let parts: Vec<Quantised> = parts.into_iter().map(|q| self.at_most(q, exponent)).collect();
+        let top = self.top();
+        let finest = |q: &Quantised| {
+            let largest = q.lo.unsigned_abs().max(q.hi.unsigned_abs()).max(1);
+            q.exponent + (top as u64 / largest).checked_ilog2().unwrap_or(0) as i32
+        };
+        let wanted = parts.iter().map(|q| q.exponent).max().unwrap_or(0);
+        let exponent = parts.iter().map(finest).min().unwrap_or(0).min(wanted);
+        let parts: Vec<Quantised> = parts.into_iter().map(|q| self.at(q, exponent)).collect();
         let id = self.push(Op::Concat { parts: parts.iter().map(|q| q.id).collect(), axis });
         let row = |r: usize| {
             let rows: Vec<&[f64]> = parts.iter().map(|q| q.values[r].as_slice()).collect();

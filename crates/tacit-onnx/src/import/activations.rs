@@ -28,6 +28,8 @@ impl<'a> Importer<'a> {
                 gamma: view.float("gamma", f64::from(1.050_701_f32)),
             },
             "LeakyRelu" => Function::LeakyRelu { alpha: alpha(f64::from(0.01f32)) },
+            "Celu" if alpha(1.0) > 0.0 => Function::Celu { alpha: alpha(1.0) },
+            "Celu" => return Err(view.fail("`alpha` is not above zero")),
             "Softplus" => Function::Softplus,
             "Softsign" => Function::Softsign,
             "Gelu" => match view.text("approximate") {
@@ -103,9 +105,7 @@ impl<'a> Importer<'a> {
     /// `a / b` where both depend on the record.
     pub(super) fn quotient(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
         let (a, b) = (self.real(view, 0)?, self.real(view, 1)?);
-        let shape = self.shape(b).to_vec();
-        let inverse = self.add(view, FloatOp::Function { x: b, f: Function::Reciprocal }, shape)?;
-        self.combine(view, a, inverse, |a, b| FloatOp::Product { a, b })
+        self.combine(view, a, b, |a, b| FloatOp::Quotient { a, b })
     }
 
     /// `c / x` of a constant `c`.

@@ -347,7 +347,11 @@ impl<'a> Importer<'a> {
         let axis = self.sample_axis(view, view.int("axis", if flattened { 1 } else { -1 }), rank)?;
         let shape = self.shape(x);
         let group = if flattened { shape[axis..].iter().product() } else { shape[axis] };
-        self.tail(view, |x, _| TailOp::Softmax { x, group })
+        if !flattened && shape[axis + 1..].iter().any(|&len| len != 1) {
+            return Err(view.fail("it works along an axis before the last; transpose its operand"));
+        }
+        let log = view.proto.op_type == "LogSoftmax";
+        self.tail(view, |x, _| TailOp::Softmax { x, group, log })
     }
 
     pub(super) fn arg_max(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {

@@ -9,6 +9,8 @@ mod arithmetic;
 mod constants;
 mod enlarge;
 mod image;
+mod logic;
+mod norms;
 mod pieces;
 mod pooling;
 mod reduce;
@@ -23,7 +25,7 @@ use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 
 use crate::error::{OnnxError, UnsupportedNode};
-use crate::graph::{FloatGraph, FloatNode, FloatOp, TailOp, ValueId};
+use crate::graph::{FloatGraph, FloatNode, FloatOp, Norm, TailOp, ValueId};
 use crate::operators::is_supported;
 use crate::proto::{
     Const, MAX_ELEMENTS, MAX_RANK, ML_DOMAIN, NodeView, node_name, operator, opset, reachable, read_tensor,
@@ -223,7 +225,7 @@ impl<'a> Importer<'a> {
         let value = match (proto.domain.as_str(), proto.op_type.as_str()) {
             ("" | "ai.onnx", "Split") => return self.split(&view),
             ("" | "ai.onnx", op) => self.standard(op, &view)?,
-            (ML_DOMAIN, "Normalizer") => self.tail(&view, |x, _| TailOp::Normaliser { x })?,
+            (ML_DOMAIN, "Normalizer") => self.normaliser(&view)?,
             _ => return Err(view.unsupported()),
         };
         self.define(&view, 0, value)
@@ -254,7 +256,15 @@ impl<'a> Importer<'a> {
             "MaxPool" => self.max_pool(view),
             "AveragePool" => self.average_pool(view),
             "GlobalMaxPool" | "GlobalAveragePool" => self.global_pool(view, op == "GlobalMaxPool"),
-            "ReduceMax" | "ReduceMean" | "ReduceSum" => self.reduce(op, view),
+            "ReduceMax" | "ReduceMean" | "ReduceSum" | "ReduceL1" | "ReduceL2" | "ReduceSumSquare" => {
+                self.reduce(op, view)
+            }
+            "LayerNormalization" => self.layer_normalisation(view),
+            "InstanceNormalization" => self.instance_normalisation(view),
+            "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => self.compare(op, view),
+            "Sign" => self.sign(view),
+            "Not" => self.not(view),
+            "Where" => self.choose(view),
             "Resize" => self.resize(view),
             "DepthToSpace" | "SpaceToDepth" => self.depth_and_space(view, op == "DepthToSpace"),
             "Max" | "Min" => self.bound(view, op == "Max"),
@@ -381,7 +391,21 @@ impl<'a> Importer<'a> {
             .ok_or_else(|| view.fail("it works along the sample axis; records must be independent"))
     }
 
-    /// An operator that may only end a model, shape unchanged.
+    fn normaliser(&mut self, view: &NodeView<'a>) -> Result<Value, OnnxError> {
+        let norm = match view.text("norm") {
+            "" | "MAX" => Norm::Max,
+            "L1" => Norm::L1,
+            "L2" => Norm::L2,
+            other => return Err(view.fail(format!("the norm `{other}` is not known"))),
+        };
+        let x = self.real(view, 0)?;
+        if self.full_rank(x) > 2 {
+            return Err(view.fail("its operand has more axes than samples and features"));
+        }
+        self.tail(view, |x, _| TailOp::Normaliser { x, norm })
+    }
+
+    /// An operator that mostly ends a model, shape unchanged.
     fn tail(
         &mut self,
         view: &NodeView<'a>,

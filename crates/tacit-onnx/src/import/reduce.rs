@@ -2,6 +2,7 @@
 
 use super::{Importer, Value};
 use crate::error::OnnxError;
+use crate::function::Function;
 use crate::graph::{FloatOp, ValueId};
 use crate::proto::NodeView;
 use crate::tensor::Tensor;
@@ -46,7 +47,7 @@ impl<'a> Importer<'a> {
     }
 
     /// `x` reduced over `axes`, in order.
-    fn reduced(
+    pub(super) fn reduced(
         &mut self,
         view: &NodeView<'a>,
         x: ValueId,
@@ -63,6 +64,12 @@ impl<'a> Importer<'a> {
             true => x,
             false => self.add(view, FloatOp::Transpose { x, perm }, moved)?,
         };
+        let elements = self.shape(x).to_vec();
+        let x = match op {
+            "ReduceL1" => self.add(view, FloatOp::Function { x, f: Function::Abs }, elements)?,
+            "ReduceL2" | "ReduceSumSquare" => self.add(view, FloatOp::Product { a: x, b: x }, elements)?,
+            _ => x,
+        };
         let count: usize = axes.iter().map(|&a| from[a]).product();
         let shape: Vec<usize> = kept.iter().map(|&a| from[a]).collect();
         let by = if op == "ReduceMean" { 1.0 / count as f64 } else { 1.0 };
@@ -71,7 +78,10 @@ impl<'a> Importer<'a> {
             "ReduceMax" => FloatOp::Largest { x, axes: axes_len },
             _ => FloatOp::Total { x, axes: axes_len, by: Tensor::scalar(by) },
         };
-        let id = self.add(view, result, shape)?;
+        let mut id = self.add(view, result, shape.clone())?;
+        if op == "ReduceL2" {
+            id = self.add(view, FloatOp::Function { x: id, f: Function::Sqrt }, shape)?;
+        }
         if !keep {
             return Ok(Value::Computed { id, integer: false });
         }

@@ -172,12 +172,6 @@ impl<'a> Front<'a> {
                     self.emitter.node("Identity", &[x], &output, Vec::new());
                     return Ok(());
                 }
-                "Normalizer" if self.table(&view, 0).is_some() => {
-                    return Err(view.fail(
-                        "it divides the record by its own norm, which is not supported; normalise the records before \
-                         they are given to the model, and export the model without this step",
-                    ));
-                }
                 _ => {}
             }
         } else if matches!(node.domain.as_str(), "" | "ai.onnx")

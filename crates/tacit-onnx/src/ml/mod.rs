@@ -191,10 +191,4 @@ mod tests {
         let ops = rewritten(encoder(&[5.0, 6.0, 7.0, 9.0]), &[0]).unwrap();
         assert!(ops.contains(&"Slice".to_owned()), "{ops:?}");
     }
-
-    #[test]
-    fn a_norm_of_the_record_is_refused() {
-        let nodes = vec![node(ML_DOMAIN, "Normalizer", &["x"], "y", &[])];
-        assert!(refusal(nodes, &[]).contains("divides the record by its own norm"));
-    }
 }

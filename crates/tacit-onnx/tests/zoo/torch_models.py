@@ -335,6 +335,17 @@ def codes(strips):
     export("iris_filters", Scores(False), strips)
 
 
+def norms(digits):
+    """Layer normalisation as one operator and, before operator set 17, in pieces."""
+    torch.manual_seed(29)
+    torch.set_num_threads(1)
+    layers = [nn.Linear(64, 24), nn.LayerNorm(24), nn.GELU(), nn.Linear(24, 16), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 10)]
+    model = fit(nn.Sequential(*layers), digits)
+    export("torch_layer_norm", model, digits)
+    export("torch_layer_norm_pieces", model, digits, opset=13)
+    export("torch_layer_norm_dynamo", model, digits, opset=20, dynamo=True)
+
+
 def all_models(digits, digits28, patterns, small_patterns, signals, strips):
     torch.manual_seed(5)
     torch.set_num_threads(1)
@@ -343,3 +354,4 @@ def all_models(digits, digits28, patterns, small_patterns, signals, strips):
     anomaly(digits)
     halves(digits)
     codes(strips)
+    norms(digits)

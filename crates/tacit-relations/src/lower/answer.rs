@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use tacit_claim::{AnswerFact, Answers, Form};
 use tacit_model::Architecture;
 
+use super::division::all_ones;
 use super::test_set::{Observer, one_hot};
 use super::{First, LowerError, Lowering, Visibility};
 use crate::relation::{Grouping, Relation};
@@ -109,11 +110,6 @@ fn first_classes<'a>(indices: &'a [u32], answers: &'a Answers<'_>) -> impl Itera
 
 fn margin(class: usize, at_least: i64, answers: &Answers<'_>) -> Lead {
     Lead { class, offsets: (0..answers.len()).map(|j| if j == class { 0 } else { at_least }).collect() }
-}
-
-/// The smallest `2^b − 1` that is at least `value`.
-fn all_ones(value: i64) -> i64 {
-    (value.unsigned_abs() + 1).next_power_of_two() as i64 - 1
 }
 
 impl Observer {

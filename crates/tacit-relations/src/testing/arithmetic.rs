@@ -1,6 +1,6 @@
 //! A second evaluation of every relation, written from the definitions and sharing nothing with the library's own.
 
-use crate::relation::Relation;
+use crate::relation::{HintRule, Relation};
 use crate::system::{RelationSystem, Segment, TensorId};
 use crate::trace::Trace;
 use crate::view::View;
@@ -68,6 +68,24 @@ fn element(values: &[Vec<i64>], relation: &Relation, i: usize) -> Option<i128> {
             let ties_before = (0..at).any(|j| read(values, x, start + j) == own);
             i128::from(!ties_before && !(0..n).any(above))
         }
+        // What an honest prover puts there.
+        Relation::Hint { rule: HintRule::Quotient { n, d }, lo, hi, .. } => {
+            let (n, d) = (read(values, n, i), read(values, d, i));
+            let mut q = if d > 0 { n / d } else { 0 };
+            if d > 0 && q * d > n {
+                q -= 1;
+            }
+            q.clamp(i128::from(*lo), i128::from(*hi))
+        }
+        Relation::Hint { rule: HintRule::Root { x }, lo, hi, .. } => {
+            let x = read(values, x, i).max(0);
+            let (mut below, mut above) = (0i128, 1 << 32);
+            while above - below > 1 {
+                let middle = (below + above) / 2;
+                *(if middle * middle <= x { &mut below } else { &mut above }) = middle;
+            }
+            below.clamp(i128::from(*lo), i128::from(*hi))
+        }
         Relation::Range { .. } => return None,
     })
 }
@@ -93,6 +111,7 @@ pub fn holds(system: &RelationSystem, trace: &Trace) -> bool {
             Relation::Range { x, lo, hi } => {
                 (0..x.len()).all(|i| (i128::from(*lo)..=i128::from(*hi)).contains(&read(values, x, i)))
             }
+            Relation::Hint { lo, hi, y, .. } => values[y.0 as usize].iter().all(|v| (*lo..=*hi).contains(v)),
             _ => r.result().is_none_or(|y| {
                 values[y.0 as usize]
                     .iter()

@@ -4,6 +4,7 @@
 pub mod arithmetic;
 pub mod builder;
 pub mod corners;
+pub mod division;
 pub mod images;
 pub mod random;
 pub mod selections;
@@ -43,5 +44,13 @@ impl Case {
 /// Every system built by hand.
 #[must_use]
 pub fn by_hand() -> Vec<Case> {
-    [systems::all(), corners::all(), selections::tables(), selections::maxima(), images::all()].concat()
+    [
+        systems::all(),
+        corners::all(),
+        selections::tables(),
+        selections::maxima(),
+        images::all(),
+        division::all(),
+    ]
+    .concat()
 }

@@ -60,6 +60,7 @@ pub(super) fn intervals(system: &RelationSystem) -> Vec<(i128, i128)> {
             }
             Relation::Max { x, .. } => of(x),
             Relation::ArgMax { .. } => (0, 1),
+            Relation::Hint { lo, hi, .. } => ((*lo).into(), (*hi).into()),
             Relation::Range { x, lo, hi } => {
                 let at = x.tensor.0 as usize;
                 let spec = &system.tensors()[at];

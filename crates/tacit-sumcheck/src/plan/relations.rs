@@ -107,6 +107,10 @@ impl Builder<'_> {
                 let values = vec![self.small(&lens, result)];
                 self.lookups.push(Lookup { table, lens, key, values });
             }
+            Relation::Hint { lo, hi, y, .. } => {
+                let (lens, result) = (self.lens(*y), self.result(*y));
+                self.show_in_range(&lens, &result, *lo, *hi);
+            }
             Relation::Max { x, y } => self.max(x, *y),
             Relation::ArgMax { x, y } => self.argmax(x, *y),
             // A kind that this engine does not know can never be shown.

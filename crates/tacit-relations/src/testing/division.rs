@@ -1,0 +1,60 @@
+//! Quotients and roots, lowered from small models.
+
+use tacit_model::testing::{SplitMix, schema};
+use tacit_model::{Architecture, Model, Node, NodeId, Normalise, Op, OutputScale};
+
+use super::Case;
+use super::random::inference;
+
+/// Every case.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    (0..6).map(|seed| case(seed, 2 + seed as usize / 2)).collect()
+}
+
+/// Quotients of one half of a record by the other or by its sum, and roots, by turns; bounds vary.
+///
+/// # Panics
+/// When the trace disagrees with the model's evaluator.
+#[must_use]
+pub fn case(seed: u64, half: usize) -> Case {
+    let mut rng = SplitMix(seed);
+    let mut nodes = Vec::new();
+    let mut push = |op: Op| -> NodeId {
+        nodes.push(Node { op });
+        NodeId(nodes.len() as u32)
+    };
+    let rule = Normalise { multipliers: vec![rng.range(1, 9)], shift: 4, lo: -256, hi: 255 };
+    let x = push(Op::Normalise { x: NodeId(0), rule });
+    let part = |start: usize| Op::Slice { x, starts: vec![start], shape: vec![half], steps: vec![1] };
+    let (a, b) = (push(part(0)), push(part(half)));
+    let b = if seed % 3 == 1 { push(Op::Sum { x: b, axes: 1 }) } else { b };
+    let lo = rng.range(1, 3);
+    let b = push(Op::Requant { x: b, shift: 0, lo, hi: lo + rng.range(0, 300) });
+    let kind = if seed % 3 == 2 { "roots" } else { "quotients" };
+    match kind {
+        "roots" => {
+            let root = push(Op::Root { x: b });
+            if seed % 2 == 0 {
+                push(Op::Quotient { a, b });
+                push(Op::Mul { a: tacit_model::Operand::Value(root), b: tacit_model::Operand::Value(a) });
+            }
+        }
+        _ => {
+            let quotient = push(Op::Quotient { a, b });
+            if seed % 2 == 0 {
+                push(Op::Requant { x: quotient, shift: 1, lo: -20, hi: 20 });
+            }
+        }
+    }
+    let architecture = Architecture {
+        schema: schema(2 * half, 0),
+        input_shape: vec![2 * half],
+        params: Vec::new(),
+        nodes,
+        output_exponent: 0,
+        output_scale: OutputScale::Plain,
+    };
+    let model = Model::new(architecture, Vec::new()).expect("generated models are well-formed");
+    inference(format!("{kind}, seed {seed}"), &model, 1 + seed as usize % 2, seed)
+}

@@ -1,0 +1,59 @@
+//! Quotients and roots: whatever a prover puts for a hint, and for everything that follows from it, one value is accepted.
+
+#![allow(clippy::unwrap_used)]
+
+use tacit_relations::testing::arithmetic::{forged, holds};
+use tacit_relations::testing::division::case;
+use tacit_relations::{Relation, TensorId, check};
+
+#[test]
+fn one_value_of_a_hint_is_accepted() {
+    let (mut hints, mut lies) = (0, 0);
+    for seed in 0..60 {
+        let case = case(seed, 1 + seed as usize % 4);
+        for relation in case.system.relations() {
+            let Relation::Hint { y, .. } = relation else { continue };
+            for at in 0..case.system.tensor(*y).len() {
+                hints += 1;
+                for delta in (-300..=300).filter(|d| *d != 0) {
+                    let Some(trace) = forged(&case.system, &case.trace, *y, at, delta) else { continue };
+                    assert!(
+                        check(&case.system, &trace).is_err(),
+                        "{}: element {at} off by {delta}",
+                        case.name
+                    );
+                    assert!(!holds(&case.system, &trace), "{}: element {at} off by {delta}", case.name);
+                    lies += 1;
+                }
+            }
+        }
+    }
+    assert!(hints > 150 && lies > 50_000, "{hints} hints, {lies} lies");
+}
+
+/// Whatever else a prover changes, alone or with what follows.
+#[test]
+fn other_values_of_a_division_are_refused() {
+    for seed in 0..30 {
+        let case = case(seed, 2);
+        let computed: Vec<TensorId> = case.system.relations().iter().filter_map(Relation::result).collect();
+        for y in computed {
+            for at in 0..case.system.tensor(y).len() {
+                for delta in [1, -1, 7, -300, 1 << 40] {
+                    let mut alone = case.trace.clone();
+                    alone.values[y.0 as usize][at] += delta;
+                    let all = forged(&case.system, &case.trace, y, at, delta);
+                    for trace in [Some(alone), all].into_iter().flatten() {
+                        assert!(
+                            check(&case.system, &trace).is_err(),
+                            "{}: tensor {} ({delta})",
+                            case.name,
+                            y.0
+                        );
+                        assert!(!holds(&case.system, &trace), "{}: tensor {} ({delta})", case.name, y.0);
+                    }
+                }
+            }
+        }
+    }
+}
