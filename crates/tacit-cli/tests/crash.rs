@@ -8,7 +8,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,8 +27,10 @@ use tacit_server::store::Durability;
 
 /// Port, database and durability of a relay, separated by commas.
 const RELAY: &str = "TACIT_TEST_CRASHING_RELAY";
-/// Kills in all, of relays and workers.
+/// Kills in all, of relays and workers, over SQLite.
 const KILLS: u32 = 200;
+/// And over PostgreSQL, which is not killed itself: it has crash tests of its own.
+const KILLS_OVER_POSTGRES: u32 = 60;
 /// Kills of the control's relay.
 const CONTROL_KILLS: u32 = 40;
 
@@ -87,8 +88,11 @@ fn quiet(mut command: Command) -> Command {
     command
 }
 
-fn relay_at(port: u16, folder: &Path, durability: &'static str) -> Mortal {
-    let database = format!("sqlite://{}", folder.join("relay.db").display());
+fn sqlite(folder: &Place) -> String {
+    format!("sqlite://{}", folder.path("relay.db").display())
+}
+
+fn relay_at(port: u16, database: String, durability: &'static str) -> Mortal {
     Mortal::new(move || {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "relay"]).env(RELAY, format!("{port},{database},{durability}"));
@@ -190,8 +194,21 @@ fn worker(provider: &Provider, port: u16) -> Mortal {
 
 #[test]
 fn what_is_acknowledged_is_answered_exactly_once() {
-    let (folder, port) = (Place::new(), free_port());
-    let mut relay = relay_at(port, &folder.path(""), "durable");
+    let folder = Place::new();
+    killed_at_random(&folder, sqlite(&folder), KILLS);
+}
+
+#[test]
+fn over_postgres_too() {
+    if let Some(server) = tacit_tests::postgres::server() {
+        killed_at_random(&Place::new(), server.database(), KILLS_OVER_POSTGRES);
+    }
+}
+
+/// Kills the relay and workers under load; then every request that was acknowledged must be answered, and once.
+fn killed_at_random(folder: &Place, database: String, kills: u32) {
+    let port = free_port();
+    let mut relay = relay_at(port, database, "durable");
     let (provider, crowd) = stage(port);
     let mut workers = [worker(&provider, port), worker(&provider, port)];
     let patients: Vec<_> = (0..3)
@@ -200,7 +217,7 @@ fn what_is_acknowledged_is_answered_exactly_once() {
             std::thread::spawn(move || crowd.send(50..250))
         })
         .collect();
-    for _ in 0..KILLS {
+    for _ in 0..kills {
         std::thread::sleep(random(20..200));
         match OsRng.next_u32() % 4 {
             0 | 1 => relay.killed(),
@@ -213,7 +230,7 @@ fn what_is_acknowledged_is_answered_exactly_once() {
 
     let relay_client = client(port, Patience::default());
     let acknowledged = crowd.acknowledged.lock().unwrap();
-    assert!(acknowledged.len() > 100, "too little load: {}", acknowledged.len());
+    assert!(acknowledged.len() > kills as usize / 2, "too little load: {}", acknowledged.len());
     let memory = DataFolder::new(folder.path("data"));
     let until = Instant::now() + Duration::from_secs(300);
     let mut seen_before = 0;
@@ -245,10 +262,10 @@ fn what_is_acknowledged_is_answered_exactly_once() {
 fn a_relay_that_acknowledges_too_early_loses_requests() {
     let (folder, port) = (Place::new(), free_port());
     // The card is published at a relay that keeps what it says.
-    let durable = relay_at(port, &folder.path(""), "durable");
+    let durable = relay_at(port, sqlite(&folder), "durable");
     let (_provider, crowd) = stage(port);
     drop(durable);
-    let mut relay = relay_at(port, &folder.path(""), "forgetful");
+    let mut relay = relay_at(port, sqlite(&folder), "forgetful");
     let patients: Vec<_> = (0..8)
         .map(|_| {
             let crowd = crowd.clone();
