@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use tacit_model::{Architecture, Feature, Model, Schema};
 use tract_onnx::pb::tensor_proto::DataType;
 
+use crate::axes::{self, AxisLength};
 use crate::calibration::{Calibration, spread};
 use crate::emit::{Emitted, Widths, emit};
 use crate::equalise::{align, equalise};
@@ -49,6 +50,8 @@ pub struct QuantiseOptions {
     pub equalise: bool,
     /// Name of the output to quantise, for files with several.
     pub output: Option<String>,
+    /// Lengths of the input's axes that the file leaves open, that of the samples aside.
+    pub shape: Vec<AxisLength>,
 }
 
 impl Default for QuantiseOptions {
@@ -60,6 +63,7 @@ impl Default for QuantiseOptions {
             output_headroom_bits: 2,
             equalise: true,
             output: None,
+            shape: Vec::new(),
         }
     }
 }
@@ -114,7 +118,7 @@ pub fn quantise(
     check_records(schema, calibration, labels)?;
     let (calibration, clipped_cells) = clipped(schema, calibration);
     let calibration = &calibration[..];
-    let FloatModel { mut graph, tail, reference } = read(onnx, schema, options.output.as_deref())?;
+    let FloatModel { mut graph, tail, reference } = read(onnx, schema, options)?;
 
     let real = reals(schema, calibration);
     let logits = reference.run(&real)?;
@@ -255,7 +259,8 @@ pub fn float_logits(
     output: Option<&str>,
 ) -> Result<Vec<Vec<f64>>, OnnxError> {
     check_records(schema, records, None)?;
-    let model = read(onnx, schema, output)?;
+    let output = output.map(str::to_owned);
+    let model = read(onnx, schema, &QuantiseOptions { output, ..QuantiseOptions::default() })?;
     model.reference.run(&reals(schema, records))
 }
 
@@ -302,14 +307,15 @@ fn check_records(schema: &Schema, records: &[Vec<i64>], labels: Option<&[usize]>
 }
 
 /// Reads a file up to its logits and prepares the reference run.
-fn read(onnx: &[u8], schema: &Schema, output: Option<&str>) -> Result<FloatModel, OnnxError> {
+fn read(onnx: &[u8], schema: &Schema, options: &QuantiseOptions) -> Result<FloatModel, OnnxError> {
     let mut proto = decode(onnx)?;
     upsample::rewrite(&mut proto)?;
     let opset = opset(&proto);
     let Some(graph) = &mut proto.graph else {
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
-    let output = choose(graph, output)?;
+    let output = choose(graph, options.output.as_deref())?;
+    axes::bind(graph, &options.shape)?;
     qdq::rewrite(graph, opset)?;
     ml::rewrite(graph, opset, &output, schema)?;
     let Imported { mut graph, input } = import(&proto, &output, onnx.len())?;
