@@ -6,7 +6,7 @@ use tacit_competition::{CompetitionError, Reason};
 use tacit_core::srs::StoreError;
 use tacit_core::{CoreError, Outcome};
 use tacit_data::{CellProblem, DataError, Problem};
-use tacit_onnx::OnnxError;
+use tacit_onnx::{AxisError, OnnxError};
 
 /// The claim does not hold.
 pub(crate) const DOES_NOT_HOLD: u8 = 1;
@@ -164,6 +164,24 @@ impl From<OnnxError> for Failure {
             ),
             OnnxError::ClassCount { .. } => {
                 Some("pass a schema with the model's classes in the model's order with --schema".to_owned())
+            }
+            OnnxError::OpenAxes { axes, .. } => Some(format!(
+                "give {} a length: {}",
+                if axes.len() == 1 { "it" } else { "them" },
+                axes.iter().map(|a| format!("--shape {a}=VALUE")).collect::<Vec<_>>().join(" ")
+            )),
+            OnnxError::Axis(AxisError::Fixed { .. } | AxisError::Samples { .. }) => {
+                Some("leave out this --shape".to_owned())
+            }
+            OnnxError::Axis(_) => Some(
+                "pass --shape NAME=VALUE once for each open axis, by its name in the file or as INPUT.AXIS".to_owned(),
+            ),
+            OnnxError::SeveralOutputs { .. } => {
+                Some("name the one to quantise with --onnx-output NAME".to_owned())
+            }
+            OnnxError::Options { option: "weight_bits", .. } => Some("choose another --w-bits".to_owned()),
+            OnnxError::Options { option: "activation_bits", .. } => {
+                Some("choose another --a-bits".to_owned())
             }
             OnnxError::Malformed(_) => Some("check that the file is an ONNX model and was copied whole".to_owned()),
             _ => None,

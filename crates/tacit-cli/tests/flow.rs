@@ -98,6 +98,27 @@ fn quantisation_shows_what_it_costs() {
     assert!(report["max_error"].as_f64().unwrap() < 0.1, "{report}");
     assert_eq!(report["schema_inferred"], false);
     assert_eq!(place.files(), ["m.tacit"]);
+    let layers = report["layers"].as_array().unwrap();
+    let last = layers.last().unwrap();
+    assert!(layers.len() > 1 && last["max_error"].as_f64().unwrap() < 0.1, "{report}");
+    assert_eq!(last["saturated_values"], 0);
+    for layer in layers {
+        let range = |key: &str, i: usize| layer[key][i].as_f64().unwrap();
+        assert!(range("representable", 1) >= range("observed", 1), "{layer}");
+    }
+
+    // The same in text, and what the options were called before.
+    let run = place
+        .tacit(
+            "quantize {} --data {} --labels diagnosis --schema {} -o m.tacit --force --layers --weight-bits 8 --activation-bits 16",
+            &holes,
+        )
+        .ok();
+    for layer in layers {
+        assert!(run.out.contains(layer["kind"].as_str().unwrap()), "{run:?}");
+    }
+    assert!(run.out.contains("saturated values") && run.out.contains("rms"), "{run:?}");
+    assert!(run.out.lines().all(|l| !l.starts_with(['│', '┌', '├']) || l.chars().count() <= 80), "{run:?}");
 
     let run = place
         .tacit("predict m.tacit --input {} --labels diagnosis --clip -o out.csv --json", &[&data("test.csv")])

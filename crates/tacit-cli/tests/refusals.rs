@@ -339,12 +339,37 @@ fn a_model_that_cannot_be_quantised_leaves_nothing() {
     quantize(&onnx(), &[]).fails(2, &["`diagnosis`", "--labels"]);
     quantize(&onnx(), &["--labels", "result"]).fails(2, &["there is no column `result`", "--labels"]);
     quantize(&onnx(), &["--labels", "mean radius"]).fails(2, &[" help: "]);
-    quantize(&onnx(), &["--labels", "diagnosis", "--weight-bits", "40"]).fails(2, &["weight_bits", "2..=16"]);
+    quantize(&onnx(), &["--labels", "diagnosis", "--w-bits", "40"])
+        .fails(2, &["weight_bits", "2..=16", "--w-bits"]);
     place.write("bad.onnx", &std::fs::read(onnx()).unwrap()[..2000]);
     quantize("bad.onnx", &["--labels", "diagnosis"]).fails(2, &["bad.onnx: ", "copied whole"]);
     place.write("schema.json", "{\"format\": \"tacit.schema/1\"");
     quantize(&onnx(), &["--labels", "diagnosis", "--schema", "schema.json"]).fails(2, &["schema.json: "]);
     assert_eq!(place.files(), ["bad.onnx", "schema.json"]);
+}
+
+#[test]
+fn open_axes_and_several_outputs_are_named_with_the_option_that_settles_them() {
+    let place = Place::new();
+    place.write("d.csv", "a,b,c,d\n1,2,3,4\n0,-1,2,5\n");
+    let quantize = |name: &str, more: &[&str]| {
+        let onnx = common::repository(&format!("crates/tacit-onnx/tests/fixtures/{name}.onnx"));
+        place.run(["quantize", &*onnx, "--data", "d.csv", "-o", "m.tacit"].iter().chain(more))
+    };
+    quantize("open_axis", &[]).fails(2, &["open: `M`", "--shape M=VALUE"]);
+    quantize("open_axis", &["--shape", "K=4"])
+        .fails(2, &["no open axis `K`; open are: `M`", "--shape NAME=VALUE"]);
+    quantize("open_axis", &["--shape", "N=4"]).fails(2, &["runs over the samples", "leave out"]);
+    quantize("open_axis", &["--shape", "M=0"]).fails(2, &["cannot have the length 0"]);
+    quantize("open_axis", &["--shape", "M=5"]).fails(2, &["takes 5 values"]);
+    for wrong in ["M", "=4", "M=", "M=four", "M=-1"] {
+        quantize("open_axis", &["--shape", wrong]).fails(2, &["NAME=VALUE"]);
+    }
+    quantize("two_outputs", &[]).fails(2, &["(out, second)", "--onnx-output NAME"]);
+    quantize("two_outputs", &["--onnx-output", "third"]).fails(2, &["no output `third`", "out, second"]);
+    assert_eq!(place.files(), ["d.csv"]);
+    quantize("open_axis", &["--shape", "M=4"]).ok();
+    quantize("two_outputs", &["--onnx-output", "second", "--force"]).ok();
 }
 
 #[test]

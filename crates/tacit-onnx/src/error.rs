@@ -2,6 +2,7 @@
 
 use tacit_model::ModelFileError;
 
+use crate::axes::{AxisError, Names};
 use crate::operators::names;
 
 /// A node whose operator has no translation.
@@ -75,9 +76,31 @@ pub enum OnnxError {
     /// The graph's inputs do not fit: exactly one numeric tensor is needed.
     #[error("model input: {0}")]
     Input(String),
-    /// No output, or more than one that could be the answer.
+    /// Axes of the input besides that of the samples have no length.
+    #[error("model input: `{input}` leaves {} other than the first open: {}", if .axes.len() == 1 { "an axis" } else { "axes" }, Names(.axes))]
+    OpenAxes {
+        /// Input tensor name.
+        input: String,
+        /// The axes, as an [`AxisLength`](crate::AxisLength) names them.
+        axes: Vec<String>,
+    },
+    /// A length for an axis that cannot have it.
+    #[error("model input: {0}")]
+    Axis(#[from] AxisError),
+    /// No output that can be the answer.
     #[error("model output: {0}")]
     Output(String),
+    /// More than one output could be the answer.
+    #[error(
+        "model output: the file has {} outputs ({}) and {} of them could be the answer",
+        .outputs.len(), .outputs.join(", "), .candidates
+    )]
+    SeveralOutputs {
+        /// Names of all outputs.
+        outputs: Vec<String>,
+        /// How many of them are no labels.
+        candidates: usize,
+    },
     /// The input tensor and the schema disagree.
     #[error(
         "the model's input `{input}` takes {model} values per sample; the schema names {schema} features"

@@ -16,6 +16,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod axes;
 mod calibration;
 mod convolution;
 mod emit;
@@ -45,6 +46,7 @@ mod tensor;
 mod upsample;
 mod wire;
 
+pub use axes::{AxisError, AxisLength};
 pub use error::{OnnxError, UnsupportedNode};
 pub use operators::{OPERATORS, Operator};
 pub use outputs::{OnnxSummary, TensorInfo};

@@ -89,7 +89,7 @@ fn info(value: &pb::ValueInfoProto) -> TensorInfo {
 /// Name of the output to quantise: the one asked for, the only one, or the only one that holds scores and not labels.
 ///
 /// # Errors
-/// [`OnnxError::Output`] where there is none or a choice is needed.
+/// [`OnnxError::Output`] where there is none, [`OnnxError::SeveralOutputs`] where a choice is needed.
 pub(crate) fn choose(graph: &pb::GraphProto, wanted: Option<&str>) -> Result<String, OnnxError> {
     let names: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
     let all = names.join(", ");
@@ -111,11 +111,14 @@ pub(crate) fn choose(graph: &pb::GraphProto, wanted: Option<&str>) -> Result<Str
     let scores: Vec<&str> = names.into_iter().filter(|name| !is_label(name, &producers)).collect();
     match scores[..] {
         [only] => Ok(only.to_owned()),
-        _ => Err(OnnxError::Output(format!(
-            "the file has {} outputs ({all}) and {} of them could be the answer; name one",
-            graph.output.len(),
-            scores.len()
-        ))),
+        [] => Err(OnnxError::Output(match graph.output.is_empty() {
+            true => "the file names none".to_owned(),
+            false => format!("the file's outputs ({all}) are all labels, picked by the largest score"),
+        })),
+        _ => Err(OnnxError::SeveralOutputs {
+            outputs: graph.output.iter().map(|o| o.name.clone()).collect(),
+            candidates: scores.len(),
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use tacit_model::{Architecture, Feature, Model, Schema};
 use tract_onnx::pb::tensor_proto::DataType;
 
+use crate::axes::{self, AxisLength};
 use crate::calibration::{Calibration, spread};
 use crate::emit::{Emitted, Widths, emit};
 use crate::equalise::{align, equalise};
@@ -51,6 +52,8 @@ pub struct QuantiseOptions {
     pub probabilities: bool,
     /// Name of the output to quantise, for files with several.
     pub output: Option<String>,
+    /// Lengths of the input's axes that the file leaves open, that of the samples aside.
+    pub shape: Vec<AxisLength>,
 }
 
 impl Default for QuantiseOptions {
@@ -63,6 +66,7 @@ impl Default for QuantiseOptions {
             equalise: true,
             probabilities: false,
             output: None,
+            shape: Vec::new(),
         }
     }
 }
@@ -314,6 +318,7 @@ fn read(onnx: &[u8], schema: &Schema, options: &QuantiseOptions) -> Result<Float
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
     let output = choose(graph, options.output.as_deref())?;
+    axes::bind(graph, &options.shape)?;
     qdq::rewrite(graph, opset)?;
     ml::rewrite(graph, opset, &output, schema)?;
     let Imported { mut graph, input } = import(&proto, &output, onnx.len())?;

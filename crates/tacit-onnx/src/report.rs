@@ -17,12 +17,12 @@ impl Accuracy {
     }
 }
 
-/// One requantised step of the model.
+/// One step of the model that rounds: a requantisation or a function's table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerReport {
     /// Name of the ONNX node that it comes from.
     pub name: String,
-    /// `dense`, `convolution`, `affine`, `sum`, `product`, `mean`, `function` or `clamp`.
+    /// `dense`, `convolution`, `affine`, `sum`, `product`, `mean`, `function`, `table` or `clamp`.
     pub kind: &'static str,
     /// Shape of the result per sample.
     pub shape: Vec<usize>,
@@ -46,6 +46,11 @@ pub struct LayerReport {
     pub saturated: u64,
     /// Weights cut off at the largest magnitude.
     pub clipped_weights: usize,
+    /// Largest absolute difference between the integers and the float model's values on the tuning records (those that
+    /// roundings are chosen on), errors of earlier layers included.
+    pub max_error: f64,
+    /// Root mean square of that difference.
+    pub rms_error: f64,
     /// Biases that did not fit their width and were cut off. Below zero before a ReLU that changes nothing: the bias still
     /// outweighs everything that the weights can add.
     pub clipped_biases: usize,

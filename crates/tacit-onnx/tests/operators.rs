@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 use support::{expected, onnx, records, refused, schema};
 use tacit_model::OutputScale;
-use tacit_onnx::{OPERATORS, OnnxError, QuantiseOptions, UnsupportedNode, float_logits, probe, quantise};
+use tacit_onnx::{
+    AxisLength, OPERATORS, OnnxError, QuantiseOptions, UnsupportedNode, float_logits, probe, quantise,
+};
 
 fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x - y).abs() <= tolerance)
@@ -177,6 +179,53 @@ fn an_output_can_be_chosen() {
     let options = QuantiseOptions { output: Some("third".to_owned()), ..QuantiseOptions::default() };
     let error = quantise(&onnx("two_outputs"), &schema, &calibration, None, &options).unwrap_err();
     assert!(matches!(error, OnnxError::Output(_)), "{error}");
+}
+
+#[test]
+fn open_axes_are_named_and_can_be_given_a_length() {
+    let schema = schema(4, 4, -20_000, 20_000, 3);
+    let calibration = records(&schema, 20, 1);
+    let run = |shape: &[(&str, u64)]| {
+        let length = |&(axis, length): &(&str, u64)| AxisLength { axis: axis.to_owned(), length };
+        let options =
+            QuantiseOptions { shape: shape.iter().map(length).collect(), ..QuantiseOptions::default() };
+        quantise(&onnx("open_axis"), &schema, &calibration, None, &options)
+    };
+    let error = run(&[]).unwrap_err();
+    assert_eq!(error, OnnxError::OpenAxes { input: "record".to_owned(), axes: vec!["M".to_owned()] });
+    let (model, _) = run(&[("M", 4)]).unwrap();
+    assert_eq!(run(&[("record.1", 4)]).unwrap().0.to_bytes(), model.to_bytes());
+    assert_eq!(model.architecture().input_shape, [4]);
+    let features = run(&[("M", 5)]).unwrap_err();
+    assert!(matches!(features, OnnxError::FeatureCount { model: 5, schema: 4, .. }), "{features}");
+    let error = run(&[("K", 4)]).unwrap_err();
+    assert_eq!(error.to_string(), "model input: the model's input has no open axis `K`; open are: `M`");
+    for (shape, what) in [
+        (("N", 4), "runs over the samples"),
+        (("M", 0), "cannot have the length 0"),
+        (("M", u64::MAX), "cannot have the length 18446744073709551615"),
+    ] {
+        let error = run(&[shape]).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+    }
+}
+
+#[test]
+fn every_layer_has_its_error() {
+    let schema = schema(4, 4, -20_000, 20_000, 3);
+    let calibration = records(&schema, 200, 1);
+    let run = |weight_bits| {
+        let options = QuantiseOptions { weight_bits: Some(weight_bits), ..QuantiseOptions::default() };
+        quantise(&onnx("mlp"), &schema, &calibration, None, &options).unwrap().1
+    };
+    let (narrow, wide) = (run(4), run(16));
+    for (narrow, wide) in narrow.layers.iter().zip(&wide.layers) {
+        assert!(0.0 < wide.rms_error && wide.rms_error <= wide.max_error, "{wide:?}");
+        assert!(wide.rms_error * 10.0 < narrow.rms_error, "{wide:?} {narrow:?}");
+    }
+    // The last layer's error is the model's, on fewer records.
+    let last = wide.layers.last().unwrap();
+    assert!(last.max_error <= wide.max_error * (1.0 + 1e-4) + 1e-6, "{last:?} {wide:?}");
 }
 
 #[test]

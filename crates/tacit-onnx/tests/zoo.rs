@@ -7,13 +7,14 @@
 
 #[path = "zoo/npz.rs"]
 mod npz;
+#[path = "zoo/set.rs"]
+mod set;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use npz::Array;
-use tacit_model::{Class, Feature, OutputScale, Schema};
+use set::{Data, folder};
+use tacit_model::OutputScale;
 use tacit_onnx::{OnnxError, QuantiseOptions, quantise};
 
 /// What a model's outputs are.
@@ -186,49 +187,6 @@ const TIES: (&str, f64) = ("mlp_tanh", 0.005);
 const AGAIN: [&str; 3] = ["resnet_dynamo", "lenet_max_dynamo", "lenet_max_batch_1"];
 /// Largest error of a number, relative to the range of the outputs.
 const ERROR: f64 = 0.01;
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zoo")
-}
-
-/// One NPZ file of the zoo.
-struct Data {
-    arrays: BTreeMap<String, Array>,
-}
-
-impl Data {
-    fn read(name: &str) -> Self {
-        Self { arrays: npz::read(&folder().join(format!("{name}.npz"))) }
-    }
-
-    fn records(&self) -> Vec<Vec<i64>> {
-        self.arrays["records"].rows().map(|r| r.iter().map(|&v| v as i64).collect()).collect()
-    }
-
-    fn labels(&self) -> Vec<usize> {
-        self.arrays["labels"].data.iter().map(|&v| v as usize).collect()
-    }
-
-    /// What onnxruntime gives, one row per record.
-    fn outputs(&self, model: &str) -> Vec<Vec<f64>> {
-        self.arrays[&format!("out/{model}")].rows().map(<[f64]>::to_vec).collect()
-    }
-
-    fn schema(&self, classes: usize) -> Schema {
-        let at = |key: &str, i: usize| self.arrays[key].data[i];
-        let feature = |i| Feature {
-            name: format!("x{i}"),
-            decimals: at("decimals", i) as u8,
-            min: at("low", i) as i64,
-            max: at("high", i) as i64,
-            unit: None,
-            code: None,
-            system: None,
-        };
-        let features = (0..self.arrays["decimals"].data.len()).map(feature).collect();
-        Schema::new(features, (0..classes).map(|i| Class { name: format!("class {i}") }).collect()).unwrap()
-    }
-}
 
 /// Quantises one model and measures it; `Err` where it is refused.
 fn measure(name: &str, data: &Data, kind: Kind) -> Result<Result<String, String>, OnnxError> {

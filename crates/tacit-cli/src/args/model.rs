@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use tacit_claim::CardName;
+use tacit_onnx::AxisLength;
 
 use super::{Force, InputFile, Passphrase};
 
@@ -16,7 +17,8 @@ use super::{Force, InputFile, Passphrase};
         model on these records are printed side by side. Without --schema, names, decimals and ranges are inferred from \
         the data and written to MODEL.schema.json beside the model; look at them before committing: every record \
         within the ranges can be proved, no other can.",
-    after_help = "Example:\n  tacit quantize model.onnx --data train.csv --labels diagnosis --schema schema.json -o model.tacit"
+    after_help = "Examples:\n  tacit quantize model.onnx --data train.csv --labels diagnosis --schema schema.json -o model.tacit\n  \
+        tacit quantize model.onnx --data train.npz --labels y --shape height=28 --shape width=28 --w-bits 8 --layers -o model.tacit"
 )]
 pub(crate) struct Quantize {
     /// The float model
@@ -32,11 +34,24 @@ pub(crate) struct Quantize {
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
     /// Width of the weights in bits, 2 to 16; without it 8, and wider where the model then strays from the float model
-    #[arg(long, value_name = "BITS")]
+    #[arg(long = "w-bits", visible_alias = "weight-bits", value_name = "BITS")]
     pub(crate) weight_bits: Option<u8>,
     /// Width of the activations in bits, 4 to 24
-    #[arg(long, value_name = "BITS", default_value_t = 16)]
+    #[arg(long = "a-bits", visible_alias = "activation-bits", value_name = "BITS", default_value_t = 16)]
     pub(crate) activation_bits: u8,
+    /// Length of an axis of the model's input that the file leaves open, by the axis's name in the file or as INPUT.AXIS,
+    /// counted from 0; as often as needed
+    #[arg(long, value_name = "NAME=VALUE", value_parser = axis_length)]
+    pub(crate) shape: Vec<AxisLength>,
+    /// The output to quantise, of a file with several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) onnx_output: Option<String>,
+    /// Keep a final softmax or sigmoid in the model, so that probabilities are proved and not only the logits before them
+    #[arg(long)]
+    pub(crate) probabilities: bool,
+    /// Also print scale, range, error and saturation layer by layer; --json always lists them
+    #[arg(long)]
+    pub(crate) layers: bool,
     /// The quantised model, weights included
     #[arg(short, long, value_name = "MODEL.tacit")]
     pub(crate) output: PathBuf,
@@ -139,4 +154,12 @@ pub(crate) struct CommitInput {
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) force: Force,
+}
+
+/// `height=28`: a name may hold a `=` itself.
+fn axis_length(text: &str) -> Result<AxisLength, String> {
+    let wrong = || "write NAME=VALUE, such as height=28 or image.2=28".to_owned();
+    let (axis, length) = text.rsplit_once('=').filter(|(axis, _)| !axis.is_empty()).ok_or_else(wrong)?;
+    let length = length.parse().map_err(|_| wrong())?;
+    Ok(AxisLength { axis: axis.to_owned(), length })
 }

@@ -2,18 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use comfy_table::Table;
 use serde_json::{Value, json};
 use tacit_core::files::{self, Access};
-use tacit_data::{OutOfRangePolicy, ReadOptions, Table, infer_schema, read_schema, schema_json};
+use tacit_data::{OutOfRangePolicy, ReadOptions, Table as Records, infer_schema, read_schema, schema_json};
 use tacit_model::{Model, Schema};
-use tacit_onnx::{Accuracy, OnnxError, QuantiseOptions, QuantiseReport, quantise};
+use tacit_onnx::{Accuracy, LayerReport, OnnxError, QuantiseOptions, QuantiseReport, quantise};
 
 use crate::args::model::Quantize;
 use crate::failure::Failure;
 use crate::load;
 use crate::outputs;
 use crate::progress::Spinner;
-use crate::report::{BOLD, Report, count, plain, rate, table};
+use crate::report::{BOLD, DIM, Report, count, plain, rate, table};
 
 pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
     let inferred: Option<PathBuf> = args.schema.is_none().then(|| args.output.with_extension("schema.json"));
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
     tacit_onnx::probe(&onnx).map_err(file_error)?;
 
     let spinner = Spinner::new("reading the data");
-    let data = Table::read(&args.data, args.labels.as_deref())?;
+    let data = Records::read(&args.data, args.labels.as_deref())?;
     let schema = match &args.schema {
         Some(path) => read_schema(path).map_err(|e| {
             Failure::from(e).advise("a schema names features with decimals, min and max, and classes; `tacit quantize` without --schema writes one to start from")
@@ -47,6 +48,9 @@ pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
     let options = QuantiseOptions {
         weight_bits: args.weight_bits,
         activation_bits: args.activation_bits,
+        shape: args.shape.clone(),
+        output: args.onnx_output.clone(),
+        probabilities: args.probabilities,
         ..QuantiseOptions::default()
     };
     let (model, found) =
@@ -109,6 +113,10 @@ fn describe(
             format!("{dropped}: claims are about the logits `{}`", found.output),
         );
     }
+    if args.layers {
+        report.table(layers(&found.layers));
+        report.line(DIM, "Scales are powers of two: an integer stands for integer / scale. Errors are against the float model, of all layers up to this one.");
+    }
     report.field("model", format!("{path} (holds the weights: keep it)"));
     if let Some(schema) = inferred {
         report.field(
@@ -136,7 +144,69 @@ fn describe(
     report.set("weight_bits", found.weight_bits);
     report.set("activation_bits", args.activation_bits);
     report.set("output", plain(&found.output));
+    report.set("layers", found.layers.iter().map(layer).collect::<Vec<_>>());
     report.set("left_out", found.dropped.iter().map(|d| plain(d)).collect::<Vec<_>>());
+}
+
+/// The report layer by layer, two lines each, for eighty columns.
+fn layers(layers: &[LayerReport]) -> Table {
+    let mut out = table(&["layer", "scale", "range", "error", "cut off"]);
+    for l in layers {
+        let shape = l.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+        let weights = l.weight_exponent.map_or_else(|| "-".to_owned(), |e| format!("2^{e}"));
+        out.add_row([
+            format!("{}\n{} {shape}", short(&plain(&l.name)), l.kind),
+            format!("w {weights}\nx 2^{}\n>> {}", l.exponent, l.shift),
+            format!(
+                "{} .. {}\nof {} .. {}",
+                real(l.observed_min),
+                real(l.observed_max),
+                real(l.representable_min),
+                real(l.representable_max)
+            ),
+            format!("max {}\nrms {}", real(l.max_error), real(l.rms_error)),
+            format!("values {}\nweights {}\nbiases {}", l.saturated, l.clipped_weights, l.clipped_biases),
+        ]);
+    }
+    out
+}
+
+/// The end of a long name, which tells layers apart.
+fn short(name: &str) -> String {
+    const MOST: usize = 18;
+    match name.chars().count() {
+        n if n > MOST => format!("…{}", name.chars().skip(n - MOST + 1).collect::<String>()),
+        _ => name.to_owned(),
+    }
+}
+
+/// Four digits of a number.
+fn real(v: f64) -> String {
+    match v.abs() {
+        0.0 => "0".to_owned(),
+        a if !(0.001..100_000.0).contains(&a) => format!("{v:.1e}"),
+        a if a >= 1000.0 => format!("{v:.0}"),
+        a => format!("{v:.*}", (3 - a.log10().floor() as i32).clamp(0, 4) as usize),
+    }
+}
+
+fn layer(l: &LayerReport) -> Value {
+    json!({
+        "name": plain(&l.name),
+        "kind": l.kind,
+        "shape": l.shape,
+        "weight_exponent": l.weight_exponent,
+        "accumulator_exponent": l.accumulator_exponent,
+        "exponent": l.exponent,
+        "shift": l.shift,
+        "observed": [l.observed_min, l.observed_max],
+        "representable": [l.representable_min, l.representable_max],
+        "max_error": l.max_error,
+        "rms_error": l.rms_error,
+        "saturated_values": l.saturated,
+        "clipped_weights": l.clipped_weights,
+        "clipped_biases": l.clipped_biases,
+    })
 }
 
 fn warnings(report: &mut Report, schema: &Schema, found: &QuantiseReport, inferred: Option<&Path>) {

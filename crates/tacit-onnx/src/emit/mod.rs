@@ -236,6 +236,7 @@ impl Emitter<'_> {
             FloatOp::Function { x, f } => match self.function(i, *x, *f)? {
                 functions::Applied::Exact(accumulator) => accumulator,
                 functions::Applied::Done(value) => {
+                    self.report_table(i, &value);
                     self.done[i] = Some(value);
                     return Ok(());
                 }
@@ -353,6 +354,8 @@ impl Emitter<'_> {
         let (lo, hi) = (bound(clamp_lo, -top - 1), bound(clamp_hi, top));
         let id = self.push(Op::Requant { x: acc.id, shift, lo, hi });
         self.out.width_bounds.push((self.out.nodes.len() - 1, lo == -top - 1, hi == top));
+        let values = requantised(&acc.values, shift, lo, hi);
+        let (max_error, rms_error) = self.errors(target, exponent, &values);
         self.out.layers.push(LayerReport {
             name: self.graph.nodes[i].name.clone(),
             kind: acc.kind,
@@ -366,25 +369,59 @@ impl Emitter<'_> {
             representable_min: lo as f64 / unit,
             representable_max: hi as f64 / unit,
             saturated: 0,
+            max_error,
+            rms_error,
             clipped_weights: acc.rounded.as_ref().map_or(0, |r| r.clipped_weights),
             clipped_biases: acc.rounded.as_ref().map_or(0, |r| r.clipped_biases),
         });
-        let values = requantised(&acc.values, shift, lo, hi);
         self.done[target] = Some(Quantised { id, exponent, lo, hi, values });
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Emitted, OnnxError> {
-        let output = self.quantised(self.graph.output)?;
-        let unit = exp2(-output.exponent);
-        let (mut sum, mut count) = (0.0, 0usize);
-        for (got, want) in output.values.iter().zip(self.targets(self.graph.output)) {
+    /// Reports a function whose table gives the result.
+    fn report_table(&mut self, i: ValueId, value: &Quantised) {
+        let (seen_lo, seen_hi) = self.calibration.ranges[i];
+        let (max_error, rms_error) = self.errors(i, value.exponent, &value.values);
+        // A table's entries fit their width.
+        self.out.width_bounds.push((self.out.nodes.len() - 1, false, false));
+        self.out.layers.push(LayerReport {
+            name: self.graph.nodes[i].name.clone(),
+            kind: "table",
+            shape: self.graph.nodes[i].shape.clone(),
+            weight_exponent: None,
+            accumulator_exponent: value.exponent,
+            exponent: value.exponent,
+            shift: 0,
+            observed_min: seen_lo,
+            observed_max: seen_hi,
+            representable_min: value.lo as f64 * exp2(-value.exponent),
+            representable_max: value.hi as f64 * exp2(-value.exponent),
+            saturated: 0,
+            max_error,
+            rms_error,
+            clipped_weights: 0,
+            clipped_biases: 0,
+        });
+    }
+
+    /// Largest and root mean square error of integers for node `i` on the tuning records.
+    fn errors(&self, i: ValueId, exponent: i32, values: &[Vec<f64>]) -> (f64, f64) {
+        let unit = exp2(-exponent);
+        let (mut largest, mut sum, mut count) = (0.0f64, 0.0, 0usize);
+        for (got, want) in values.iter().zip(self.targets(i)) {
             for (g, w) in got.iter().zip(want) {
-                sum += (g * unit - w).powi(2);
+                let error = (g * unit - w).abs();
+                largest = largest.max(error);
+                sum += error * error;
                 count += 1;
             }
         }
-        self.out.error = (sum / count.max(1) as f64).sqrt();
+        (largest, (sum / count.max(1) as f64).sqrt())
+    }
+
+    fn finish(mut self) -> Result<Emitted, OnnxError> {
+        let output = self.quantised(self.graph.output)?;
+        self.out.error = self.errors(self.graph.output, output.exponent, &output.values).1;
         self.out.output_exponent = output.exponent;
         Ok(self.out)
     }

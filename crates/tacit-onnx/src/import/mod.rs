@@ -24,6 +24,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 
+use crate::axes;
 use crate::error::{OnnxError, UnsupportedNode};
 use crate::graph::{FloatGraph, FloatNode, FloatOp, Norm, TailOp, ValueId};
 use crate::operators::is_supported;
@@ -206,9 +207,9 @@ pub(crate) fn read_input(info: &pb::ValueInfoProto) -> Result<Input, OnnxError> 
     let batch = if batched { dims[0] } else { None };
     let sample: Option<Vec<usize>> = dims[usize::from(batched)..].iter().copied().collect();
     let Some(sample) = sample else {
-        return Err(fail(
-            "leaves an axis other than the first open; export the model with fixed features".to_owned(),
-        ));
+        let open = shape.dim.iter().enumerate().skip(1).filter(|(_, d)| axes::length(d).is_none());
+        let axes = open.map(|(i, d)| axes::name(&info.name, i, d)).collect();
+        return Err(OnnxError::OpenAxes { input: info.name.clone(), axes });
     };
     if elements(&sample).is_none_or(|n| n > 1 << 20) || batch.is_some_and(|n| n > 1 << 16) {
         return Err(fail("is too large".to_owned()));
