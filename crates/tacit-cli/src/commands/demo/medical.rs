@@ -145,8 +145,11 @@ fn quantised(
     let inside = |row: &Vec<i64>| row.iter().zip(&schema.features).all(|(v, f)| (f.min..=f.max).contains(v));
     let outside = test.rows.iter().filter(|r| !inside(r)).count();
     let (mut float, mut exact) = (0, 0);
-    for ((row, logits), label) in
-        test.rows.iter().zip(float_logits(bundled::MODEL, schema, &test.rows, None)?).zip(labels)
+    for ((row, logits), label) in test
+        .rows
+        .iter()
+        .zip(float_logits(bundled::MODEL, schema, &test.rows, &tacit_onnx::QuantiseOptions::default())?)
+        .zip(labels)
     {
         let best = (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
         float += u64::from(best == Some(*label));
