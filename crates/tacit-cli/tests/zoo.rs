@@ -13,12 +13,14 @@ use std::time::Instant;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use set::{Data, folder};
-use tacit_claim::{AnswerBound, Bundle, Card, CardName, CommitmentPin, Context, EngineId, OwnerKey};
+use tacit_claim::{
+    AnswerBound, Bundle, Card, CardName, CommitmentPin, Context, EngineId, OwnerKey, WeightsClaim,
+};
 use tacit_core::{
     Asked, CommitRequest, Committed, CoreError, DataFolder, Expectations, Outcome, ProveInference, Record,
     Shown, Silent, Supplied, Verdict, commit, prove_inference, verify,
 };
-use tacit_model::{Model, format_decimal};
+use tacit_model::{Model, OutputScale, format_decimal};
 use tacit_onnx::{QuantiseOptions, quantise};
 
 /// What of a family's proof is shown.
@@ -30,9 +32,11 @@ enum Shows {
     Weights,
     /// That the only output is at least what it is; all else is hidden.
     Bound,
+    /// That the likeliest class is at least as probable as it is, by the model's own softmax or sigmoid; all else is hidden.
+    Likely,
 }
 
-use Shows::{Answer, Bound, Weights};
+use Shows::{Answer, Bound, Likely, Weights};
 
 const LINEAR: &[(&str, &str, Shows)] = &[
     ("logistic_robust", "cancer", Answer),
@@ -89,6 +93,12 @@ const FEATURES: &[(&str, &str, Shows)] =
 const ANOMALY: &[(&str, &str, Shows)] =
     &[("autoencoder_squared", "digits", Bound), ("autoencoder_absolute", "digits", Bound)];
 
+const PROBABILITIES: &[(&str, &str, Shows)] = &[
+    ("logistic_multinomial", "digits", Likely),
+    ("mlp_relu", "digits", Likely),
+    ("keras_binary", "cancer", Likely),
+];
+
 /// Small enough for circuits.
 const SMALL: &[(&str, &str, Shows)] = &[
     ("logistic_robust", "cancer", Answer),
@@ -96,6 +106,7 @@ const SMALL: &[(&str, &str, Shows)] = &[
     ("mlp_regressor", "diabetes", Answer),
     ("conv1d", "signals", Answer),
     ("normalizer_l1_logistic", "digits", Answer),
+    ("logistic_multinomial", "digits", Likely),
 ];
 
 /// Records that scales are chosen on: the proofs do not depend on how well.
@@ -132,6 +143,11 @@ fn anomaly_scores_above_a_bound() {
 }
 
 #[test]
+fn probabilities_at_least() {
+    whole_way(PROBABILITIES, EngineId::Sumcheck);
+}
+
+#[test]
 fn small_models_in_circuits() {
     whole_way(SMALL, EngineId::Halo2);
 }
@@ -165,7 +181,12 @@ impl Proof {
         let onnx = std::fs::read(self::folder().join(format!("{name}.onnx"))).unwrap();
         let records = data.records();
         let few: Vec<Vec<i64>> = records.iter().take(CALIBRATION).cloned().collect();
-        let options = QuantiseOptions { weight_bits: Some(8), equalise: false, ..QuantiseOptions::default() };
+        let options = QuantiseOptions {
+            weight_bits: Some(8),
+            equalise: false,
+            probabilities: shows == Likely,
+            ..QuantiseOptions::default()
+        };
         let (model, _) = quantise(&onnx, &data.schema(0), &few, None, &options).unwrap();
         let quantised = start.elapsed();
 
@@ -182,8 +203,8 @@ impl Proof {
         // Not one of the records that scales were chosen on.
         let record = records[CALIBRATION + 3].clone();
         let output = model.run(&record).unwrap().output().to_vec();
-        let bound = match shows {
-            Bound => vec![Asked::Bound(bound(&committed.card, &output, 0))],
+        let facts = match shows {
+            Bound | Likely => vec![Asked::Bound(bound(&committed.card, &output, 0))],
             Answer | Weights => Vec::new(),
         };
         let request = ProveInference {
@@ -195,7 +216,7 @@ impl Proof {
             engine,
             reveal_input: false,
             reveal_weights: shows == Weights,
-            shown: if shows == Bound { Shown::Facts(&bound) } else { Shown::Answer },
+            shown: if facts.is_empty() { Shown::Answer } else { Shown::Facts(&facts) },
             context: Context::new("zoo").unwrap(),
         };
         let start = Instant::now();
@@ -207,8 +228,8 @@ impl Proof {
             proved.bundle.to_bytes().len()
         );
         assert_eq!(proved.output, output, "{name}");
-        if shows == Bound {
-            // One unit more than the score is not proved.
+        if !facts.is_empty() {
+            // One unit more is not proved.
             let more = [Asked::Bound(bound(&committed.card, &output, 1))];
             let e = prove_inference(
                 folder,
@@ -236,7 +257,8 @@ impl Proof {
         let expected = Expectations { allow_dev_srs: true, input, ..Expectations::default() };
         let supplied = Supplied {
             points: of.committed.points.as_ref(),
-            model: Some(&self.model),
+            // Given just where the weights are public, which is where it can be checked.
+            model: (bundle.claim().weights() == WeightsClaim::Revealed).then_some(&of.model),
             ..Supplied::default()
         };
         verify(folder, bundle, &of.committed.card, supplied, &expected, &Silent)
@@ -279,11 +301,16 @@ impl Proof {
     }
 }
 
-/// That the only output is at least itself and `more` units.
+/// That the largest output is at least itself and `more` units.
 fn bound(card: &Card, output: &[i64], more: i64) -> AnswerBound {
-    let [value] = output else { panic!("one output is needed") };
-    // `2^-e = 5^e · 10^-e`.
-    let places = u8::try_from(card.architecture().output_exponent).unwrap();
-    let decimal = (value + more) * 5i64.pow(places.into());
-    AnswerBound::parse(&format!("output >= {}", format_decimal(decimal, places)), &card.answers()).unwrap()
+    let (index, value) = output.iter().enumerate().rev().max_by_key(|(_, v)| **v).unwrap();
+    // Twelve decimals, rounded down: still above what is one unit less.
+    let decimal = (i128::from(value + more) * 10i128.pow(12)) >> card.architecture().output_exponent;
+    let decimal = format_decimal(decimal.try_into().unwrap(), 12);
+    let quantity = match card.architecture().output_scale {
+        OutputScale::Probabilities => format!("probability[{index}]"),
+        _ if output.len() == 1 => "output".to_owned(),
+        _ => format!("output[{index}]"),
+    };
+    AnswerBound::parse(&format!("{quantity} >= {decimal}"), &card.answers()).unwrap()
 }

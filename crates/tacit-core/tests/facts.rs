@@ -181,6 +181,19 @@ fn facts_of_numbers_and_probabilities(engine: EngineId) {
     let bounds = [format!("{} > 0.5", name(likely)), format!("{} < 0.5", name(other))];
     let asked: Vec<Asked> = bounds.iter().map(|t| Asked::Bound(s.bound(t))).collect();
     s.verify(&s.prove(&asked, false).unwrap().bundle).unwrap();
+
+    // Where the outputs are probabilities themselves, a bound is about the output: of any number of classes, and exact.
+    let s = stage(engine, 3, 3, OutputScale::Probabilities);
+    let likely = s.order()[0];
+    let value = s.output()[likely as usize];
+    let at = |v: i64| tacit_model::format_decimal(v * 3125, 5);
+    let asked = [Asked::Class, Asked::Bound(s.bound(&format!("{} >= {}", name(likely), at(value))))];
+    let verdict = s.verify(&s.prove(&asked, false).unwrap().bundle).unwrap();
+    let bound = s.bound(&format!("probability[class {likely}] >= {}", at(value))).text(&s.card.answers());
+    let text = format!("{bound} (it is at least {value} in units of 2^-5)");
+    assert!(verdict.sentence.contains(&text), "no `{text}` in {}", verdict.sentence);
+    let more = format!("{} >= {}", name(likely), at(value + 1));
+    refused(s.prove(&[Asked::Bound(s.bound(&more))], false), Outcome::DoesNotHold);
 }
 
 fn facts_that_do_not_hold(engine: EngineId) {

@@ -99,8 +99,9 @@ fn share(n: u64, d: u64) -> Fraction {
     Fraction::new(n, d).unwrap()
 }
 
-/// "Refused at once": far less than what working through a hostile claim takes.
-const AT_ONCE: Duration = Duration::from_secs(3);
+/// "Refused at once": far less than what working through a hostile claim takes, which is minutes, and far more than a busy
+/// machine needs.
+const AT_ONCE: Duration = Duration::from_secs(30);
 
 /// The error of a claim that nobody proved, after no more work than it deserves.
 #[track_caller]

@@ -2,7 +2,6 @@
 
 use rayon::prelude::*;
 use tacit_model::{Architecture, Feature, Model, Schema};
-use tract_onnx::pb::tensor_proto::DataType;
 
 use crate::axes::{self, AxisLength};
 use crate::calibration::{Calibration, spread};
@@ -321,23 +320,7 @@ fn read(onnx: &[u8], schema: &Schema, options: &QuantiseOptions) -> Result<Float
     axes::bind(graph, &options.shape)?;
     qdq::rewrite(graph, opset)?;
     ml::rewrite(graph, opset, &output, schema)?;
-    let Imported { mut graph, input } = import(&proto, &output, onnx.len())?;
-    let features = schema.features.len();
-    if graph.nodes[0].len() != features {
-        return Err(OnnxError::FeatureCount {
-            input: input.name,
-            model: graph.nodes[0].len(),
-            schema: features,
-        });
-    }
-    if matches!(input.ty, DataType::Int32 | DataType::Int64)
-        && let Some(f) = schema.features.iter().find(|f| f.decimals > 0)
-    {
-        return Err(OnnxError::Input(format!(
-            "`{}` takes integers, but the schema gives feature `{}` {} decimals",
-            input.name, f.name, f.decimals
-        )));
-    }
+    let Imported { mut graph, input } = import(&proto, &output, onnx.len(), schema)?;
     fuse(&mut graph);
     let classes = schema.classes.len();
     let tail = detach(&mut graph, options.probabilities, classes)?;

@@ -28,9 +28,11 @@ enum Kind {
     Bits,
     /// Numbers of eight bits each.
     Bytes,
+    /// Probabilities, which the model keeps.
+    Probabilities,
 }
 
-use Kind::{Bits, Bytes, Classes, Numbers};
+use Kind::{Bits, Bytes, Classes, Numbers, Probabilities};
 
 /// Model, data set, kind.
 #[rustfmt::skip]
@@ -167,6 +169,18 @@ const ROUNDED: &[(&str, &str, Kind)] = &[
     ("lenet_max_dynamic", "digits28", Classes),
 ];
 
+/// Models whose last softmax or sigmoid is kept: the probabilities themselves are compared.
+#[rustfmt::skip]
+const LIKELY: &[(&str, &str, Kind)] = &[
+    ("logistic_binary", "cancer", Probabilities),
+    ("logistic_multinomial", "digits", Probabilities),
+    ("logistic_one_vs_rest", "digits", Probabilities),
+    ("mlp_binary", "cancer", Probabilities),
+    ("mlp_relu", "digits", Probabilities),
+    ("keras_binary", "cancer", Probabilities),
+    ("keras_relu", "digits", Probabilities),
+];
+
 /// Models that are refused, with a part of the error that names what is missing. Nothing else of the zoo may be refused.
 #[rustfmt::skip]
 const NOT_YET: &[(&str, &str, Kind, &str)] = &[
@@ -188,18 +202,32 @@ const AGAIN: [&str; 3] = ["resnet_dynamo", "lenet_max_dynamo", "lenet_max_batch_
 /// Largest error of a number, relative to the range of the outputs.
 const ERROR: f64 = 0.01;
 
+/// The class of each record.
+fn labels(data: &Data) -> Vec<usize> {
+    data.arrays["labels"].data.iter().map(|&v| v as usize).collect()
+}
+
+/// What onnxruntime gives, one row per record.
+fn outputs(data: &Data, model: &str) -> Vec<Vec<f64>> {
+    data.arrays[&format!("out/{model}")].rows().map(<[f64]>::to_vec).collect()
+}
+
 /// Quantises one model and measures it; `Err` where it is refused.
 fn measure(name: &str, data: &Data, kind: Kind) -> Result<Result<String, String>, OnnxError> {
     let onnx = fs::read(folder().join(format!("{name}.onnx"))).unwrap();
     let step = if AGAIN.contains(&name) { 4 } else { 1 };
     let records: Vec<Vec<i64>> = data.records().into_iter().step_by(step).collect();
-    let want: Vec<Vec<f64>> = data.outputs(name).into_iter().step_by(step).collect();
+    let want: Vec<Vec<f64>> = outputs(data, name).into_iter().step_by(step).collect();
     let classes = match kind {
         Classes => want[0].len().max(2),
-        Numbers | Bits | Bytes => 0,
+        Numbers | Bits | Bytes | Probabilities => 0,
     };
+    let options = QuantiseOptions { probabilities: kind == Probabilities, ..QuantiseOptions::default() };
     let half: Vec<Vec<i64>> = records.iter().step_by(2).cloned().collect();
-    let (model, _) = quantise(&onnx, &data.schema(classes), &half, None, &QuantiseOptions::default())?;
+    let (model, _) = quantise(&onnx, &data.schema(classes), &half, None, &options)?;
+    if kind == Probabilities {
+        assert_eq!(model.architecture().output_scale, OutputScale::Probabilities, "{name}");
+    }
     let got: Vec<Option<Vec<i64>>> =
         records.iter().map(|r| model.run(r).ok().map(|e| e.output().to_vec())).collect();
     let rows = records.len() as f64;
@@ -221,7 +249,7 @@ fn measure(name: &str, data: &Data, kind: Kind) -> Result<Result<String, String>
         let text = format!("{differing} of {all} bits differ");
         return Ok(if agree >= AGREEMENT { Ok(text) } else { Err(text) });
     }
-    if kind == Numbers {
+    if kind == Numbers || kind == Probabilities {
         let all = || want.iter().flatten().copied();
         let range = all().fold(f64::NEG_INFINITY, f64::max) - all().fold(f64::INFINITY, f64::min);
         let error = |(got, want): (&Option<Vec<i64>>, &Vec<f64>)| match got {
@@ -245,7 +273,7 @@ fn measure(name: &str, data: &Data, kind: Kind) -> Result<Result<String, String>
     };
     let float: Vec<usize> = want.iter().map(|row| class(row, border)).collect();
     let agree = quantised.iter().zip(&float).filter(|(q, f)| **q == Some(**f)).count() as f64 / rows;
-    let labels: Vec<usize> = data.labels().into_iter().step_by(step).collect();
+    let labels: Vec<usize> = labels(data).into_iter().step_by(step).collect();
     let right = |f: &dyn Fn(usize) -> Option<usize>| {
         (0..labels.len()).filter(|&i| f(i) == Some(labels[i])).count() as f64 / rows
     };
@@ -290,6 +318,11 @@ fn the_integers_agree_with_onnxruntime() {
 #[test]
 fn quantised_files_agree_with_onnxruntime() {
     agree(ROUNDED);
+}
+
+#[test]
+fn probabilities_agree_with_onnxruntime() {
+    agree(LIKELY);
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn describe(
         sides.add_row([("right on the calibration records").to_owned(), shown(f), shown(q)]);
         rows += 1;
     }
-    let widths = format!("{}-bit weights, {}-bit activations", found.weight_bits, args.activation_bits);
+    let widths = format!("{}-bit weights,\n{}-bit activations", found.weight_bits, args.activation_bits);
     sides.add_row(["arithmetic".to_owned(), "floats".to_owned(), widths]);
     if rows > 0 {
         report.table(sides);

@@ -19,6 +19,7 @@ mod shapes;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use tacit_model::Schema;
 use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
@@ -80,7 +81,12 @@ struct Importer<'a> {
 ///
 /// # Errors
 /// [`OnnxError`] names the operator and node that cannot be translated.
-pub(crate) fn import(model: &pb::ModelProto, output: &str, file_bytes: usize) -> Result<Imported, OnnxError> {
+pub(crate) fn import(
+    model: &pb::ModelProto,
+    output: &str,
+    file_bytes: usize,
+    schema: &Schema,
+) -> Result<Imported, OnnxError> {
     let Some(graph) = &model.graph else {
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
@@ -105,6 +111,8 @@ pub(crate) fn import(model: &pb::ModelProto, output: &str, file_bytes: usize) ->
         }));
     };
     let input = read_input(info)?;
+    // First of all: what follows of a wrong number of values is said of nodes that have nothing to do with it.
+    check_features(&input, schema)?;
     let mut importer = Importer {
         nodes: Vec::new(),
         values: HashMap::new(),
@@ -170,6 +178,23 @@ fn check_operators<'a>(nodes: impl Iterator<Item = &'a pb::NodeProto>) -> Result
     let node = |n: &pb::NodeProto| UnsupportedNode { op: operator(n), node: node_name(n) };
     let nodes: Vec<UnsupportedNode> = nodes.filter(unknown).map(node).collect();
     if nodes.is_empty() { Ok(()) } else { Err(OnnxError::UnsupportedOperator { nodes }) }
+}
+
+/// The schema's features fill the input.
+fn check_features(input: &Input, schema: &Schema) -> Result<(), OnnxError> {
+    let (model, features) = (elements(&input.shape), schema.features.len());
+    if let Some(model) = model.filter(|&model| model != features) {
+        return Err(OnnxError::FeatureCount { input: input.name.clone(), model, schema: features });
+    }
+    if matches!(input.ty, DataType::Int32 | DataType::Int64)
+        && let Some(f) = schema.features.iter().find(|f| f.decimals > 0)
+    {
+        return Err(OnnxError::Input(format!(
+            "`{}` takes integers, but the schema gives feature `{}` {} decimals",
+            input.name, f.name, f.decimals
+        )));
+    }
+    Ok(())
 }
 
 /// Checks the input's type and shape.

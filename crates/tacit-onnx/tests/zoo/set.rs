@@ -14,7 +14,7 @@ pub(crate) fn folder() -> PathBuf {
 
 /// One NPZ file of the zoo.
 pub(crate) struct Data {
-    arrays: BTreeMap<String, Array>,
+    pub(crate) arrays: BTreeMap<String, Array>,
 }
 
 impl Data {
@@ -26,16 +26,6 @@ impl Data {
     /// The records, schema integers.
     pub(crate) fn records(&self) -> Vec<Vec<i64>> {
         self.arrays["records"].rows().map(|r| r.iter().map(|&v| v as i64).collect()).collect()
-    }
-
-    /// The class of each record.
-    pub(crate) fn labels(&self) -> Vec<usize> {
-        self.arrays["labels"].data.iter().map(|&v| v as usize).collect()
-    }
-
-    /// What onnxruntime gives, one row per record.
-    pub(crate) fn outputs(&self, model: &str) -> Vec<Vec<f64>> {
-        self.arrays[&format!("out/{model}")].rows().map(<[f64]>::to_vec).collect()
     }
 
     /// The schema, with so many classes.

@@ -35,14 +35,14 @@ pub fn case(seed: u64, half: usize) -> Case {
     match kind {
         "roots" => {
             let root = push(Op::Root { x: b });
-            if seed % 2 == 0 {
+            if seed.is_multiple_of(2) {
                 push(Op::Quotient { a, b });
                 push(Op::Mul { a: tacit_model::Operand::Value(root), b: tacit_model::Operand::Value(a) });
             }
         }
         _ => {
             let quotient = push(Op::Quotient { a, b });
-            if seed % 2 == 0 {
+            if seed.is_multiple_of(2) {
                 push(Op::Requant { x: quotient, shift: 1, lo: -20, hi: 20 });
             }
         }
