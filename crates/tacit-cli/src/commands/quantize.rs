@@ -89,7 +89,7 @@ fn describe(
     let mut rows = 0;
     if let (Some(f), Some(q)) = (found.float_accuracy, found.quantised_accuracy) {
         let shown = |a: Accuracy| rate(a.correct as u64, a.total as u64);
-        sides.add_row([("right on the calibration records").to_owned(), shown(f), shown(q)]);
+        sides.add_row([("right (calibration records)").to_owned(), shown(f), shown(q)]);
         rows += 1;
     }
     let widths = format!("{}-bit weights,\n{}-bit activations", found.weight_bits, args.activation_bits);
