@@ -1,7 +1,7 @@
 //! The pipeline: read, check, fold, scale, round, measure.
 
 use rayon::prelude::*;
-use tacit_model::{Architecture, Feature, Model, Schema};
+use tacit_model::{Architecture, Feature, Model, OutputScale, Schema};
 
 use crate::axes::{self, AxisLength};
 use crate::calibration::{Calibration, spread};
@@ -148,7 +148,7 @@ pub fn quantise(
     let mut tried = Vec::new();
     for &weight_bits in candidates {
         let (model, report) = job.attempt(options.widths(weight_bits), options.equalise)?;
-        let done = report.is_faithful();
+        let done = report.settles_the_width();
         tried.push(Attempt { weight_bits, agreement: report.agreement, max_error: report.max_error });
         let better = |(_, least): &(Model, QuantiseReport)| report.deviation() < least.deviation();
         if best.as_ref().is_none_or(better) {
@@ -241,6 +241,7 @@ impl Job<'_> {
             output_range: (measured.highest - measured.lowest).max(0.0),
             reference_difference: self.reference_difference,
             equalised: was_equalised,
+            probabilities: self.tail.scale == OutputScale::Probabilities,
             output: self.tail.logits.clone(),
             dropped: self.tail.dropped.clone(),
             layers,

@@ -70,7 +70,10 @@ pub struct Attempt {
 impl Attempt {
     fn text(&self) -> String {
         match self.agreement {
-            Some(a) => format!("the same class on {} of {} records", a.correct, a.total),
+            Some(a) => format!(
+                "the same class on {} of {} records, largest error {:.3e}",
+                a.correct, a.total, self.max_error
+            ),
             None => format!("largest error {:.3e}", self.max_error),
         }
     }
@@ -81,8 +84,12 @@ const AGREEMENT: f64 = 0.995;
 /// Share of rows that a classifier may be expected to decide otherwise: a fifth of what [`AGREEMENT`] leaves, since records
 /// to come vary.
 const EXPECTED_DISAGREEMENT: f64 = 0.001;
-/// Largest error of a regressor, as a share of the range of its outputs.
+/// Largest error of a regressor or of a probability, as a share of the range of the outputs.
 const RELATIVE_ERROR: f64 = 0.01;
+/// How much of it the records at hand may use up where a width is chosen, since records to come vary ...
+const CHOSEN_ERROR: f64 = 0.6;
+/// ... and probabilities most, of which few lie away from 0 and 1, where errors show.
+const CHOSEN_ERROR_OF_PROBABILITIES: f64 = 0.3;
 
 /// Float and quantised model side by side on the calibration records.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,6 +124,8 @@ pub struct QuantiseReport {
     pub reference_difference: f64,
     /// Whether neurons were rescaled before rounding.
     pub equalised: bool,
+    /// Whether the outputs are probabilities, kept in the model.
+    pub probabilities: bool,
     /// Name of the ONNX tensor that became the output (the logits).
     pub output: String,
     /// Names of the ONNX nodes after the logits that were left out.
@@ -126,23 +135,37 @@ pub struct QuantiseReport {
 }
 
 impl QuantiseReport {
-    /// How far the model strays: the share of rows with another class or, without classes, the largest error as a share of
-    /// the outputs' range.
-    pub(crate) fn deviation(&self) -> f64 {
-        match self.agreement {
-            Some(agreement) => 1.0 - agreement.rate(),
-            None if self.max_error == 0.0 => 0.0,
-            None => self.max_error / self.output_range,
-        }
+    /// Share of rows with another class; 0 without classes.
+    fn disagreement(&self) -> f64 {
+        self.agreement.map_or(0.0, |a| 1.0 - a.rate())
     }
 
-    /// Whether the model predicts what the float model does, on 99.5 % of the rows (of these, and by expectation of others)
-    /// or within 1 % of the outputs' range.
+    /// The largest error as a share of the outputs' range, where outputs are read as numbers; 0 where they are logits.
+    fn relative_error(&self) -> f64 {
+        let numbers = self.agreement.is_none() || self.probabilities;
+        if numbers && self.max_error > 0.0 { self.max_error / self.output_range } else { 0.0 }
+    }
+
+    /// How far the model strays, in multiples of what is tolerated.
+    pub(crate) fn deviation(&self) -> f64 {
+        (self.disagreement() / (1.0 - AGREEMENT)).max(self.relative_error() / RELATIVE_ERROR)
+    }
+
+    /// Whether the model predicts what the float model does, on 99.5 % of the rows (of these, and by expectation of others),
+    /// numbers and probabilities within 1 % of the outputs' range.
     #[must_use]
     pub fn is_faithful(&self) -> bool {
-        let most = if self.agreement.is_some() { 1.0 - AGREEMENT } else { RELATIVE_ERROR };
-        self.deviation() <= most + 1e-12
-            && self.expected_disagreement.is_none_or(|d| d <= EXPECTED_DISAGREEMENT)
+        self.deviation() <= 1.0 + 1e-9 && self.is_steady()
+    }
+
+    fn is_steady(&self) -> bool {
+        self.expected_disagreement.is_none_or(|d| d <= EXPECTED_DISAGREEMENT)
+    }
+
+    /// Whether it is faithful by enough for no wider weights to be tried.
+    pub(crate) fn settles_the_width(&self) -> bool {
+        let share = if self.probabilities { CHOSEN_ERROR_OF_PROBABILITIES } else { CHOSEN_ERROR };
+        self.is_faithful() && self.relative_error() <= share * RELATIVE_ERROR
     }
 
     /// What deserves a look before anybody commits to the model, in sentences.
@@ -166,19 +189,29 @@ impl QuantiseReport {
                 Attempt { weight_bits: self.weight_bits, agreement: self.agreement, max_error: self.max_error }.text()
             ));
         }
-        if !self.is_faithful() {
-            out.push(match self.agreement {
-                Some(a) => format!(
-                    "the quantised model predicts another class than the float model on {} of {} calibration records",
-                    a.total - a.correct,
-                    a.total
-                ),
-                None => format!(
-                    "an output of the quantised model errs by {:.3e}, {:.2} % of the range of the outputs",
-                    self.max_error,
-                    100.0 * self.deviation()
-                ),
-            });
+        if let Some(a) = self.agreement
+            && self.disagreement() > 1.0 - AGREEMENT + 1e-9
+        {
+            out.push(format!(
+                "the quantised model predicts another class than the float model on {} of {} calibration records",
+                a.total - a.correct,
+                a.total
+            ));
+        } else if let Some(expected) = self.expected_disagreement
+            && !self.is_steady()
+        {
+            out.push(format!(
+                "the float model's decisions are close: by the size of the errors, another class is to be expected on {:.2} % of \
+                 records like these",
+                100.0 * expected
+            ));
+        }
+        if self.relative_error() > RELATIVE_ERROR {
+            out.push(format!(
+                "an output of the quantised model errs by {:.3e}, {:.2} % of the range of the outputs",
+                self.max_error,
+                100.0 * self.relative_error()
+            ));
         }
         for layer in &self.layers {
             if layer.clipped_biases > 0 {
