@@ -1,8 +1,9 @@
 //! The relay's page in a real browser: cards, proofs good and bad, by mouse and by keyboard, and that nothing of a proof
 //! leaves the browser.
 //!
-//! Needs `chromium` and `chromedriver`, and the module that `crates/tacit-web/build-module` makes. Without them the tests
-//! say that they did nothing; with `TACIT_TESTS_REQUIRE_BROWSER=1` in the environment they fail instead.
+//! `cargo test -p tacit-tests --features browser --test web`. Needs `chromium` and `chromedriver`, and the module that
+//! `crates/tacit-web/build-module` makes. Without them the tests say that they did nothing; with
+//! `TACIT_TESTS_REQUIRE_BROWSER=1` in the environment they fail instead.
 
 #![allow(clippy::unwrap_used)]
 
