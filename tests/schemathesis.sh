@@ -22,7 +22,7 @@ if ! "$venv/bin/schemathesis" --version 2>/dev/null | grep -qF "$version"; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
 fi
 
-cargo build --quiet --locked -p tacit-server --bin tacit-relay
+cargo build --quiet --locked -p tacit-server --features tools --bin tacit-relay
 target=${CARGO_TARGET_DIR:-target}
 RUST_LOG=warn "$target/debug/tacit-relay" --listen 127.0.0.1:0 --database "sqlite://$work/relay.db" --unlimited-rates \
     >"$work/ready" 2>"$work/log" &

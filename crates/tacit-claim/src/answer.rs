@@ -284,10 +284,12 @@ impl AnswerBound {
             return Err(AnswerError::MarginSide);
         }
         let of_logits = answers.architecture.output_scale != OutputScale::Probabilities;
-        let exact = if matches!(quantity, Quantity::Probability(_)) && of_logits {
-            probability_bound(side, threshold, answers)?.into()
-        } else {
-            value_bound(side, threshold, answers)?
+        let exact = match quantity {
+            Quantity::Probability(_) if !(1..threshold.denominator()).contains(&threshold.mantissa) => {
+                return Err(AnswerError::NotAProbability(threshold.to_string()));
+            }
+            Quantity::Probability(_) if of_logits => probability_bound(side, threshold, answers)?.into(),
+            _ => value_bound(side, threshold, answers)?,
         };
         let (lo, hi) = form.bounds(answers);
         let (lo, hi) = (i128::from(lo), i128::from(hi));
@@ -396,7 +398,7 @@ fn form_of(quantity: Quantity, answers: &Answers<'_>) -> Result<Form, AnswerErro
             let at = existing(i, classes)?;
             match scale {
                 OutputScale::Plain => Err(E::NoProbability),
-                OutputScale::Probabilities if at < len => Ok(Form::Output(at)),
+                OutputScale::Probabilities if classes == len => Ok(Form::Output(at)),
                 OutputScale::Probabilities => Err(E::NoProbability),
                 OutputScale::SigmoidLogit if classes == len => Ok(Form::Output(at)),
                 OutputScale::SigmoidLogit if at == 1 => Ok(Form::Output(0)),
@@ -432,9 +434,6 @@ fn probability_bound(side: Side, threshold: Threshold, answers: &Answers<'_>) ->
         return Err(AnswerError::Exponent { exponent, max: logit::MAX_EXPONENT });
     }
     let (part, whole) = (threshold.mantissa, threshold.denominator());
-    if part <= 0 || part >= whole {
-        return Err(AnswerError::NotAProbability(threshold.to_string()));
-    }
     let (part, rest) = (part.unsigned_abs(), (whole - part).unsigned_abs());
     // The logarithm is an integer only where it is zero: elsewhere, strict or not is the same.
     let at_zero = i64::from(side.is_strict() && part == rest);

@@ -27,12 +27,17 @@ use tacit_server::store::Durability;
 
 /// Port, database and durability of a relay, separated by commas.
 const RELAY: &str = "TACIT_TEST_CRASHING_RELAY";
-/// Kills in all, of relays and workers, over SQLite.
-const KILLS: u32 = 200;
+/// Kills in all, of relays and workers, over SQLite: the usual number, and that of thorough tests.
+const KILLS: [u32; 2] = [80, 200];
 /// And over PostgreSQL, which is not killed itself: it has crash tests of its own.
-const KILLS_OVER_POSTGRES: u32 = 60;
+const KILLS_OVER_POSTGRES: [u32; 2] = [24, 60];
 /// Kills of the control's relay.
-const CONTROL_KILLS: u32 = 40;
+const CONTROL_KILLS: [u32; 2] = [16, 40];
+
+/// The second number with `TACIT_TESTS_THOROUGH=1` in the environment.
+fn times([usual, thorough]: [u32; 2]) -> u32 {
+    if std::env::var("TACIT_TESTS_THOROUGH").as_deref() == Ok("1") { thorough } else { usual }
+}
 
 /// No test of its own: the relay that the tests below kill.
 #[test]
@@ -195,13 +200,13 @@ fn worker(provider: &Provider, port: u16) -> Mortal {
 #[test]
 fn what_is_acknowledged_is_answered_exactly_once() {
     let folder = Place::new();
-    killed_at_random(&folder, sqlite(&folder), KILLS);
+    killed_at_random(&folder, sqlite(&folder), times(KILLS));
 }
 
 #[test]
 fn over_postgres_too() {
     if let Some(server) = tacit_tests::postgres::server() {
-        killed_at_random(&Place::new(), server.database(), KILLS_OVER_POSTGRES);
+        killed_at_random(&Place::new(), server.database(), times(KILLS_OVER_POSTGRES));
     }
 }
 
@@ -272,7 +277,7 @@ fn a_relay_that_acknowledges_too_early_loses_requests() {
             std::thread::spawn(move || crowd.send(0..1))
         })
         .collect();
-    for _ in 0..CONTROL_KILLS {
+    for _ in 0..times(CONTROL_KILLS) {
         std::thread::sleep(random(150..500));
         relay.killed();
     }

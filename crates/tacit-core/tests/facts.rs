@@ -46,7 +46,8 @@ fn stage(engine: EngineId, outputs: usize, classes: usize, scale: OutputScale) -
     let mut architecture = base.architecture().clone();
     architecture.schema = schema(2, classes);
     architecture.output_scale = scale;
-    architecture.output_exponent = 5;
+    // Probabilities lie between 0 and 1.
+    architecture.output_exponent = if scale == OutputScale::Probabilities { 20 } else { 5 };
     let model = Model::new(architecture, base.weights().tensors().to_vec()).unwrap();
     let request = CommitRequest {
         model: &model,
@@ -186,12 +187,18 @@ fn facts_of_numbers_and_probabilities(engine: EngineId) {
     let s = stage(engine, 3, 3, OutputScale::Probabilities);
     let likely = s.order()[0];
     let value = s.output()[likely as usize];
-    let at = |v: i64| tacit_model::format_decimal(v * 3125, 5);
+    assert!(value > 0, "{:?}", s.output());
+    // Rounded down to twelve decimals: still above what is one unit less.
+    let at = |v: i64| tacit_model::format_decimal((v * 1_000_000_000_000) >> 20, 12);
     let asked = [Asked::Class, Asked::Bound(s.bound(&format!("{} >= {}", name(likely), at(value))))];
     let verdict = s.verify(&s.prove(&asked, false).unwrap().bundle).unwrap();
     let bound = s.bound(&format!("probability[class {likely}] >= {}", at(value))).text(&s.card.answers());
-    let text = format!("{bound} (it is at least {value} in units of 2^-5)");
+    let text = format!("{bound} (it is at least {value} in units of 2^-20)");
     assert!(verdict.sentence.contains(&text), "no `{text}` in {}", verdict.sentence);
+    for none in ["0", "1", "37", "-0.5"] {
+        let e = AnswerBound::parse(&format!("{} >= {none}", name(likely)), &s.card.answers());
+        assert!(matches!(e, Err(AnswerError::NotAProbability(_))), "{e:?}");
+    }
     let more = format!("{} >= {}", name(likely), at(value + 1));
     refused(s.prove(&[Asked::Bound(s.bound(&more))], false), Outcome::DoesNotHold);
 }

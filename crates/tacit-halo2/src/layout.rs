@@ -30,14 +30,19 @@ use crate::chips::contraction::{self, Element};
 use crate::chips::linear::{self, Packer};
 use crate::chips::requant::{self, Requant};
 use crate::chips::{fr, poseidon};
-use crate::shape::CircuitShape;
+use crate::shape::{CircuitShape, MAX_K};
 use crate::sheet::{Cell, Ranged, Sheet};
+
+/// Cells of all results: some sixteen to a row of the largest circuit, copies included.
+const MAX_CELLS: usize = 1 << 26;
 
 /// Why a system cannot be laid out in a shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LayoutError {
     #[error("the limbs of some requantisation do not fit a row of this shape")]
     DoesNotFit,
+    #[error("there are more values than rows of the largest circuit")]
+    TooLarge,
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
 }
@@ -302,12 +307,26 @@ impl Layout<'_> {
         }
     }
 
+    /// Stops a layout that no circuit has room for, before it fills the memory: a system may come from anybody.
+    fn room_for(&self, cells: usize) -> Result<(), LayoutError> {
+        if cells > MAX_CELLS || self.sheet.rows() > 1 << MAX_K { Err(LayoutError::TooLarge) } else { Ok(()) }
+    }
+
     fn relations(&mut self) -> Result<(), LayoutError> {
+        let mut cells = 0usize;
         for r in self.system.relations() {
+            let made = match r {
+                Relation::Range { x, .. } => x.len(),
+                // Its cells are those of its requantisation.
+                Relation::Contraction { .. } => 0,
+                _ => r.result().map_or(0, |y| self.system.tensor(y).len()),
+            };
+            cells = cells.saturating_add(made);
+            self.room_for(cells)?;
             match r {
                 Relation::Contraction { .. } => {}
                 Relation::Affine { terms, offset, y } => self.affine(terms, *offset, *y),
-                Relation::Product { a, c, y } => self.product(a, c, *y),
+                Relation::Product { a, c, y } => self.product(a, c, *y)?,
                 Relation::Requant { x, shift, lo, hi, y } => {
                     let bounds = self.system.tensor(x.tensor).bounds;
                     let bounds = (bounds.0.min(0), bounds.1.max(0));
@@ -315,13 +334,14 @@ impl Layout<'_> {
                 }
                 Relation::Range { x, lo, hi } => {
                     for i in 0..x.len() {
+                        self.room_for(0)?;
                         let cell = self.seen(x, i);
                         linear::range(&mut self.sheet, cell, *lo, *hi);
                     }
                 }
                 Relation::Table { x, first, values, y } => self.table(x, *first, values, *y),
                 Relation::Max { x, y } => self.max(x, *y),
-                Relation::Hint { lo, hi, y, .. } => self.hint(*y, *lo, *hi),
+                Relation::Hint { lo, hi, y, .. } => self.hint(*y, *lo, *hi)?,
                 Relation::ArgMax { x, y } => self.arg_max(x, *y),
                 // `Relation` is open for more kinds; an unknown one must not be skipped.
                 other => return Err(Unsupported(other.kind()).into()),
@@ -354,7 +374,7 @@ impl Layout<'_> {
         self.homes[y.0 as usize] = Some(cells);
     }
 
-    fn product(&mut self, a: &View, c: &View, y: TensorId) {
+    fn product(&mut self, a: &View, c: &View, y: TensorId) -> Result<(), LayoutError> {
         let known = |v: &View| self.system.tensor(v.tensor).segment == Segment::Constant;
         let (fixed, other) = if known(c) {
             (Some(c), a)
@@ -366,6 +386,7 @@ impl Layout<'_> {
         let len = self.system.tensor(y).len();
         let mut cells = Vec::with_capacity(len);
         for i in 0..len {
+            self.room_for(0)?;
             let left = self.seen(other, i);
             cells.push(match fixed {
                 Some(v) => {
@@ -380,14 +401,24 @@ impl Layout<'_> {
             });
         }
         self.homes[y.0 as usize] = Some(cells);
+        Ok(())
     }
 
     /// Cells of whatever values, range-checked: what reads them pins them.
-    fn hint(&mut self, y: TensorId, lo: i64, hi: i64) {
-        let values: Vec<Fr> = (0..self.system.tensor(y).len()).map(|i| fr(self.witness.get(y, i))).collect();
-        let cells = linear::free_cells(&mut self.sheet, &values);
-        cells.iter().for_each(|cell| linear::range(&mut self.sheet, *cell, lo, hi));
+    fn hint(&mut self, y: TensorId, lo: i64, hi: i64) -> Result<(), LayoutError> {
+        let len = self.system.tensor(y).len();
+        let mut cells = Vec::new();
+        while cells.len() < len {
+            self.room_for(0)?;
+            // So many that only the last row has empty places.
+            let next = cells.len()..len.min(cells.len() + (self.sheet.shape().slots << 10));
+            let values: Vec<Fr> = next.map(|i| fr(self.witness.get(y, i))).collect();
+            cells.extend(linear::free_cells(&mut self.sheet, &values));
+            let new = cells.len() - values.len()..;
+            cells[new].iter().for_each(|cell| linear::range(&mut self.sheet, *cell, lo, hi));
+        }
         self.homes[y.0 as usize] = Some(cells);
+        Ok(())
     }
 
     fn requant(&mut self, x: &View, rule: Requant, y: TensorId) -> Result<(), LayoutError> {

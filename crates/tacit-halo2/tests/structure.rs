@@ -14,7 +14,7 @@ use tacit_halo2::srs::{SrsPolicy, SrsStore};
 use tacit_halo2::{VerifierKey, plan};
 use tacit_relations::testing::builder::Builder;
 use tacit_relations::testing::{random, systems};
-use tacit_relations::{Grouping, Relation, RelationSystem, Segment, TensorId, TensorSpec, View};
+use tacit_relations::{Grouping, HintRule, Relation, RelationSystem, Segment, TensorId, TensorSpec, View};
 
 /// Gates that may read the challenge and what is computed from it.
 const LATE_GATES: [&str; 4] = ["lane", "copied", "dot", "zero"];
@@ -139,6 +139,36 @@ fn what_is_too_large_is_refused_at_once() {
     let relation = Relation::Contraction { a, c, grouping: Grouping::MATRIX, bias: None, y: TensorId(2) };
     let system = RelationSystem::new(tensors, vec![relation]).expect("well-formed");
     assert!(plan(&system).is_err());
+}
+
+/// Nor does one that commits to a single number and makes more of it than memory holds.
+#[test]
+fn what_grows_too_large_is_refused_on_the_way() {
+    let n = 1 << 27;
+    let tensor = |shape: &[usize], segment, width: u8| TensorSpec {
+        shape: shape.to_vec(),
+        bounds: (0, 3),
+        segment,
+        width,
+        constant: Vec::new(),
+    };
+    let one = || vec![tensor(&[1], Segment::Input, 3), tensor(&[n], Segment::Witness, 0)];
+    let x = View::broadcast(TensorId(0), &[1], &[n]).unwrap();
+    let many = x.clone();
+    for relation in [
+        Relation::Hint { rule: HintRule::Root { x: x.clone() }, lo: 0, hi: 1, y: TensorId(1) },
+        Relation::Product { a: x.clone(), c: x.clone(), y: TensorId(1) },
+        Relation::Affine { terms: vec![(1, x)], offset: 0, y: TensorId(1) },
+    ] {
+        let mut tensors = one();
+        if !matches!(relation, Relation::Hint { .. }) {
+            tensors[1].bounds = (0, 9);
+        }
+        let system = RelationSystem::new(tensors, vec![relation]).expect("well-formed");
+        assert!(plan(&system).is_err());
+    }
+    let system = RelationSystem::new(one(), vec![Relation::Range { x: many, lo: 0, hi: 2 }]);
+    assert!(system.is_err() || plan(&system.unwrap()).is_err());
 }
 
 fn pinned() -> [(&'static str, Case); 3] {

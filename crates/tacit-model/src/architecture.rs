@@ -161,8 +161,10 @@ impl Architecture {
         }
         let outputs = values.last().map_or(0, |(s, _)| s.iter().product());
         let classes = self.schema.classes.len();
-        // One output tells two classes apart: of one class there is nothing to predict.
-        if classes == 1 || (classes != 0 && classes != outputs && !(classes == 2 && outputs == 1)) {
+        // One logit tells two classes apart, one probability does not: which of the two it is of is not said. Of one class there
+        // is nothing to predict.
+        let of_two = classes == 2 && outputs == 1 && self.output_scale != OutputScale::Probabilities;
+        if classes == 1 || (classes != 0 && classes != outputs && !of_two) {
             return Err(E::Classes { classes, outputs });
         }
         Ok(values)
@@ -291,4 +293,23 @@ pub enum WeightsError {
         /// Declared width.
         width: u8,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::mlp;
+
+    #[test]
+    fn one_probability_is_of_no_two_classes() {
+        let mut architecture = mlp(&[2, 1], 8, 8, 5).architecture().clone();
+        architecture.schema = crate::testing::schema(2, 2);
+        for scale in [OutputScale::Plain, OutputScale::SigmoidLogit] {
+            architecture.output_scale = scale;
+            architecture.validate().expect("one logit tells two classes apart");
+        }
+        architecture.output_scale = OutputScale::Probabilities;
+        let refused = architecture.validate();
+        assert_eq!(refused.err(), Some(ArchitectureError::Classes { classes: 2, outputs: 1 }));
+    }
 }

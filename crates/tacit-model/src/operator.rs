@@ -169,6 +169,15 @@ pub enum Op {
         /// Their shape.
         shape: Vec<usize>,
     },
+    /// `y = values[x - first]` elementwise: a function of one integer. Every value that `x` can take has an entry.
+    Table {
+        /// Value to look up.
+        x: NodeId,
+        /// Smallest value of the domain.
+        first: i64,
+        /// Results over the domain, in order.
+        values: Vec<i64>,
+    },
     /// `y = floor(a / b)`, broadcast as NumPy does; `b` is at least 1 whatever the record.
     Quotient {
         /// Dividend.
@@ -180,15 +189,6 @@ pub enum Op {
     Root {
         /// Radicand.
         x: NodeId,
-    },
-    /// `y = values[x - first]` elementwise: a function of one integer. Every value that `x` can take has an entry.
-    Table {
-        /// Value to look up.
-        x: NodeId,
-        /// Smallest value of the domain.
-        first: i64,
-        /// Results over the domain, in order.
-        values: Vec<i64>,
     },
 }
 

@@ -9,11 +9,25 @@ use proptest::prelude::*;
 use support::build::{Net, float, int, ints, text};
 use support::{records, schema};
 use tacit_model::{Architecture, Model, Op};
-use tacit_onnx::{QuantiseOptions, QuantiseReport, float_logits, quantise};
+use tacit_onnx::{LayerReport, QuantiseOptions, QuantiseReport, float_logits, quantise};
 
 /// Quantises a network of records of `shape` and holds it to the float model, with wide and narrow weights. Errors are
 /// relative to the largest activation.
 fn check(bytes: &[u8], shape: &[usize], tolerances: (f64, f64)) -> (Model, QuantiseReport) {
+    let largest = |report: &QuantiseReport| {
+        let of = |m: f64, l: &LayerReport| m.max(l.observed_max).max(-l.observed_min);
+        report.layers.iter().fold(report.largest_output, of)
+    };
+    check_beside(bytes, shape, tolerances, largest)
+}
+
+/// The same, with errors relative to what `beside` takes from the report.
+fn check_beside(
+    bytes: &[u8],
+    shape: &[usize],
+    tolerances: (f64, f64),
+    beside: impl Fn(&QuantiseReport) -> f64,
+) -> (Model, QuantiseReport) {
     let schema = schema(shape.iter().product(), 3, -2000, 2000, 0);
     let calibration = records(&schema, 40, 1);
     let others = records(&schema, 6, 2);
@@ -23,10 +37,7 @@ fn check(bytes: &[u8], shape: &[usize], tolerances: (f64, f64)) -> (Model, Quant
         let options = QuantiseOptions { weight_bits: Some(weight_bits), ..QuantiseOptions::default() };
         let (model, report) = quantise(bytes, &schema, &calibration, None, &options)
             .unwrap_or_else(|e| panic!("{weight_bits} bits: {e}"));
-        let largest = report
-            .layers
-            .iter()
-            .fold(report.largest_output, |m, l| m.max(l.observed_max).max(-l.observed_min));
+        let largest = beside(&report);
         assert!(
             report.reference_difference <= 1e-4 * largest + 1e-5,
             "this reading differs from tract's by {} of {largest}",
@@ -182,6 +193,69 @@ proptest! {
         let shape = [&[channels], &of(&axes, |a| a.len)[..]].concat();
         check(&net.finish(&shape, &out), &shape, EXACT);
     }
+
+    /// By norms, by deviations, by sums of exponentials: errors are relative to the outputs, since squares dwarf them.
+    #[test]
+    fn divisions(
+        kind in 0usize..8, channels in 1usize..4, h in 1usize..4, w in 2usize..6, relu: bool, seed: u64,
+    ) {
+        let mut net = Net::new(17, seed);
+        let shape = [channels, h, w];
+        let count = channels * h * w;
+        let x = if relu { net.node("Relu", &["record"], vec![]) } else { "record".to_owned() };
+        let over = |axis: usize| vec![ints("axes", &[axis])];
+        let y = match kind {
+            0 => {
+                let (scale, bias) = (net.random(&[w], 0.5, 1.5), net.random(&[w], -0.5, 0.5));
+                net.node("LayerNormalization", &[&x, &scale, &bias], vec![])
+            }
+            1 => {
+                let scale = net.random(&shape, 0.5, 1.5);
+                net.node("LayerNormalization", &[&x, &scale], vec![int("axis", 1), float("epsilon", 1.0)])
+            }
+            2 => {
+                let (scale, bias) = (net.random(&[channels], 0.5, 1.5), net.random(&[channels], -0.5, 0.5));
+                net.node("InstanceNormalization", &[&x, &scale, &bias], vec![])
+            }
+            3 => {
+                let mean = net.node("ReduceMean", &[&x], over(3));
+                let apart = net.node("Sub", &[&x, &mean], vec![]);
+                let squares = net.node("Mul", &[&apart, &apart], vec![]);
+                let variance = net.node("ReduceMean", &[&squares], over(3));
+                let epsilon = net.scalar(0.01);
+                let variance = net.node("Add", &[&variance, &epsilon], vec![]);
+                let deviation = net.node("Sqrt", &[&variance], vec![]);
+                net.node("Div", &[&apart, &deviation], vec![])
+            }
+            4 | 5 => {
+                let norm = net.node(["ReduceL1", "ReduceL2"][kind - 4], &[&x], over(1 + seed as usize % 3));
+                let one = net.scalar(1.0);
+                let norm = net.node("Add", &[&norm, &one], vec![]);
+                net.node("Div", &[&x, &norm], vec![])
+            }
+            6 => {
+                let factor = net.scalar(0.003);
+                let small = net.node("Mul", &[&x, &factor], vec![]);
+                net.node("Softmax", &[&small], vec![int("axis", -1)])
+            }
+            _ => {
+                let size = net.node("Abs", &[&x], vec![]);
+                let more = net.random(&[channels, 1, 1], 100.0, 1000.0);
+                let size = net.node("Add", &[&size, &more], vec![]);
+                net.node("Div", &[&more, &size], vec![])
+            }
+        };
+        let flat = net.node("Flatten", &[&y], vec![]);
+        let (weight, bias) = (net.weight(&[count, 3], count), net.random(&[3], -0.5, 0.5));
+        let out = net.node("Gemm", &[&flat, &weight, &bias], vec![]);
+        let (model, _) = check_beside(&net.finish(&shape, &out), &shape, (0.01, 0.06), |r| r.largest_output);
+        prop_assert!(count_divisions(model.architecture()) > 0);
+        prop_assert_eq!(&Model::from_bytes(&model.to_bytes()).unwrap(), &model);
+    }
+}
+
+fn count_divisions(architecture: &Architecture) -> usize {
+    count(architecture, |op| matches!(op, Op::Quotient { .. }))
 }
 
 /// A value of a random network and its shape per sample.

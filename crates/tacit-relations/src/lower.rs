@@ -248,14 +248,10 @@ impl Lowering {
                 let multipliers = self.constant(rule.multipliers.clone());
                 let c = View::broadcast(multipliers, &[rule.multipliers.len()], &[self.samples, n])
                     .expect("validation has checked the number of multipliers");
-                let reach = rule.multipliers.iter().map(|m| m.abs()).max().unwrap_or(0)
-                    * architecture
-                        .schema
-                        .features
-                        .iter()
-                        .map(|f| f.min.abs().max(f.max.abs()))
-                        .max()
-                        .unwrap_or(0);
+                let (lo, hi) = bounds_of(x);
+                let most = rule.multipliers.iter().map(|m| m.unsigned_abs()).max().unwrap_or(0);
+                let reach = i128::from(most) * i128::from(lo.unsigned_abs().max(hi.unsigned_abs()));
+                let reach = i64::try_from(reach).expect("validation has checked the products");
                 let scaled = self.push(to.clone(), (-reach, reach), Segment::Witness, 0);
                 self.relations.push(Relation::Product { a: view(x), c, y: scaled });
                 let y = self.push(to.clone(), result.bounds, result.segment, result.width);

@@ -31,6 +31,38 @@ fn one_value_of_a_hint_is_accepted() {
     assert!(hints > 150 && lies > 50_000, "{hints} hints, {lies} lies");
 }
 
+/// What is normalised is bounded by its own bounds, not by the record's.
+#[test]
+fn values_far_from_the_record_are_normalised() {
+    use tacit_model::testing::schema;
+    use tacit_model::{Architecture, Model, Node, NodeId, Normalise, Op, OutputScale};
+    let step = |x, multiplier, shift, hi| Node {
+        op: Op::Normalise {
+            x: NodeId(x),
+            rule: Normalise { multipliers: vec![multiplier], shift, lo: 0, hi },
+        },
+    };
+    let mut schema = schema(1, 0);
+    (schema.features[0].min, schema.features[0].max) = (0, 1 << 20);
+    let architecture = |second| Architecture {
+        schema: schema.clone(),
+        input_shape: vec![1],
+        params: Vec::new(),
+        nodes: vec![step(0, 1, 20, 1), second],
+        output_exponent: 0,
+        output_scale: OutputScale::Plain,
+    };
+    let model = Model::new(architecture(step(1, 1 << 58, 40, 1 << 30)), Vec::new()).unwrap();
+    let case = tacit_relations::testing::random::inference("far".to_owned(), &model, 1, 1);
+    check(&case.system, &case.trace).unwrap();
+    let never = Node { op: Op::Requant { x: NodeId(0), shift: 0, lo: 0, hi: 0 } };
+    let mut zero = architecture(step(1, i64::MIN, 0, 1));
+    zero.nodes[0] = never;
+    let model = Model::new(zero, Vec::new()).unwrap();
+    let case = tacit_relations::testing::random::inference("of zero".to_owned(), &model, 1, 1);
+    check(&case.system, &case.trace).unwrap();
+}
+
 /// Whatever else a prover changes, alone or with what follows.
 #[test]
 fn other_values_of_a_division_are_refused() {

@@ -1,6 +1,6 @@
 //! How many sealed requests a relay takes: 1, 16 and 128 clients on loopback, each posting one after another.
 //!
-//! `cargo run --release -p tacit-server --example load -- [--requests N] [--clients 1,16,128] [--database URL]…`
+//! `cargo run --release -p tacit-server --features tools --example load -- [--requests N] [--clients 1,16,128] [--database URL]…`
 //!
 //! The requests are really sealed, ahead of time; the relay runs in this process, on the same cores. After every run the
 //! store is read back: every acknowledged request must be there.

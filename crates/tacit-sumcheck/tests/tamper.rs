@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use tacit_model::testing::SplitMix;
 use tacit_relations::testing::builder::Builder;
 use tacit_relations::testing::random::perceptron;
-use tacit_relations::testing::{Case, images, selections, systems};
+use tacit_relations::testing::{Case, division, images, selections, systems};
 use tacit_relations::{
     Axis, Commitment, Engine as _, Opening, Openings, Refused, Relation, RelationSystem, Segment, Silent,
     Statement, TensorSpec,
@@ -176,6 +176,7 @@ fn cases() -> Vec<Case> {
         images::convolution(),
         images::depthwise(),
         images::max_pool(),
+        division::case(2, 1),
     ]
 }
 

@@ -12,7 +12,7 @@ use proptest::prelude::ProptestConfig;
 use tacit_digest::{Domain, Part, Salt};
 use tacit_halo2::prove::{circuit, instance_column};
 use tacit_halo2::{CircuitShape, TacitCircuit};
-use tacit_relations::testing::{self, selections, systems};
+use tacit_relations::testing::{self, division, selections, systems};
 use tacit_relations::{Assignment, Commitment, Opening, Openings, RelationSystem, Segment, Statement, Trace};
 
 /// A relation system with an honest witness.
@@ -43,7 +43,7 @@ pub fn all() -> Vec<Case> {
 
 /// Those of a few dozen values each, for tests that look at every cell.
 pub fn small() -> Vec<Case> {
-    let all = [systems::all(), selections::tables(), selections::maxima()];
+    let all = [systems::all(), selections::tables(), selections::maxima(), vec![division::case(2, 1)]];
     all.into_iter().flatten().map(Case::from).collect()
 }
 

@@ -48,7 +48,12 @@ pub fn network(steps: usize, samples: usize, seed: u64) -> Case {
     inference(format!("network of {steps} steps, seed {seed}"), &model_network(seed, steps), samples, seed)
 }
 
-pub(super) fn inference(name: String, model: &Model, samples: usize, seed: u64) -> Case {
+/// An inference of a model on random records.
+///
+/// # Panics
+/// When the trace disagrees with the model's evaluator.
+#[must_use]
+pub fn inference(name: String, model: &Model, samples: usize, seed: u64) -> Case {
     let hidden = |bit: u64| if seed >> bit & 1 == 0 { Visibility::Hidden } else { Visibility::Public };
     let claim = Inference { samples, input: hidden(0), output: hidden(1) };
     let system = lower_inference(model.architecture(), claim).expect("generated models can be lowered");

@@ -1,17 +1,21 @@
 //! One store for SQLite and PostgreSQL.
 
 use std::str::FromStr as _;
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, ConnectOptions as _, Executor as _};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, ConnectOptions as _, Executor as _, SqlSafeStr as _};
 
 use super::writer::Writer;
 use super::{Change, Durability, Outcome, StoreError, StoreOptions};
 
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+/// The schema, from its first version on.
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let relay = include_str!("../../migrations/0001_relay.sql").into_sql_str();
+    Migrator::with_migrations(vec![Migration::new(1, "relay".into(), MigrationType::Simple, relay, false)])
+});
 
 /// Connections that read.
 const READERS: u32 = 4;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use halo2curves::ff::Field as _;
 use rayon::prelude::*;
 use tacit_relations::testing::random::perceptron;
-use tacit_relations::testing::{Case, corners, images, selections, systems};
+use tacit_relations::testing::{Case, corners, division, images, selections, systems};
 
 use super::opening::Tricks;
 use super::{Liar, Stage, off, transcript};
@@ -45,6 +45,7 @@ fn cases() -> Vec<Case> {
         images::stacked(),
         corners::odd_sizes(),
         corners::long_sums(),
+        division::case(2, 1),
         perceptron(&[3, 2], 8, 8, 1, 0),
     ]
 }

@@ -23,7 +23,7 @@ use halo2curves::ff::PrimeField as _;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_relations::testing::random::{Extra, perceptron, system};
-use tacit_relations::testing::{Case, corners, selections};
+use tacit_relations::testing::{Case, corners, division, selections};
 use tacit_relations::{Opening, Openings, Refused, RelationSystem, Segment, Statement, Trace};
 
 use crate::claims::Context;
@@ -131,6 +131,7 @@ fn settings() -> Vec<Setting> {
     cases.extend((0..6).map(|seed| system(seed, 1, &Extra::ALL)));
     cases.push(several_rows());
     cases.extend([selections::tables(), selections::maxima(), corners::all()].concat());
+    cases.push(division::case(2, 1));
     let mut settings: Vec<Setting> = cases.iter().map(Setting::new).collect();
     settings.push(Setting::certificate(&cases[0]));
     settings

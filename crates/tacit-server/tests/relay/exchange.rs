@@ -1,12 +1,9 @@
 //! What the relay does for those who keep to the rules, over both databases.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::time::{Duration, Instant};
 
+use crate::common::{self, Database, call, post, provider, request_path, site};
 use axum::http::Method;
-use common::{Database, call, post, provider, request_path, site};
 use serde_json::json;
 
 on_both!(a_card_and_what_belongs_to_it, a_request_from_end_to_end, leases, waits_are_woken, cards_are_listed);

@@ -1,11 +1,10 @@
 //! Nonsense at every endpoint: the relay says no, as its description has it, and never fails.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
+use crate::common::{
+    self, Backend, Provider, Site, call, database, nonce, provider, request_path, signed_request, site,
+};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request};
-use common::{Backend, Provider, Site, call, database, nonce, provider, request_path, signed_request, site};
 use proptest::prelude::*;
 use tacit_exchange::RequestId;
 

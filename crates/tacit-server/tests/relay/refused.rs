@@ -1,13 +1,10 @@
 //! What the relay refuses, and that it says why.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
-use axum::body::{Body, Bytes};
-use axum::http::{Method, Request};
-use common::{
+use crate::common::{
     Database, NOW, Provider, call, nonce, post, provider, request_path, signed_request, site, site_with,
 };
+use axum::body::{Body, Bytes};
+use axum::http::{Method, Request};
 use tacit_claim::testing::owner;
 use tacit_exchange::{Capability, RequestId};
 use tacit_server::Rate;

@@ -1,15 +1,12 @@
 //! The relay on a socket: clients that dawdle, its end, TLS, several relays on one database, its log.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::common::{self, Backend, Database, call, database, post, provider, request_path, site};
 use axum::http::Method;
-use common::{Backend, Database, call, database, post, provider, request_path, site};
 use tacit_server::Clock;
 use tacit_server::serve::{ServeError, ServeOptions, TlsFiles, serve};
 use tacit_server::store::{Durability, SqlStore, Store as _, StoreOptions};
