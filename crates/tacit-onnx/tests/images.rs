@@ -234,13 +234,13 @@ proptest! {
                 net.node("Div", &[&x, &norm], vec![])
             }
             6 => {
-                let factor = net.scalar(0.003);
-                let small = net.node("Mul", &[&x, &factor], vec![]);
-                net.node("Softmax", &[&small], vec![int("axis", -1)])
+                let factor = net.scalar(1.5);
+                let more = net.node("Mul", &[&x, &factor], vec![]);
+                net.node("Softmax", &[&more], vec![int("axis", -1)])
             }
             _ => {
                 let size = net.node("Abs", &[&x], vec![]);
-                let more = net.random(&[channels, 1, 1], 100.0, 1000.0);
+                let more = net.random(&[channels, 1, 1], 0.5, 4.0);
                 let size = net.node("Add", &[&size, &more], vec![]);
                 net.node("Div", &[&more, &size], vec![])
             }
@@ -249,7 +249,8 @@ proptest! {
         let (weight, bias) = (net.weight(&[count, 3], count), net.random(&[3], -0.5, 0.5));
         let out = net.node("Gemm", &[&flat, &weight, &bias], vec![]);
         let (model, _) = check_beside(&net.finish(&shape, &out), &shape, (0.01, 0.06), |r| r.largest_output);
-        prop_assert!(count_divisions(model.architecture()) > 0);
+        // A function of one value may be a table.
+        prop_assert!(kind == 7 || count_divisions(model.architecture()) > 0);
         prop_assert_eq!(&Model::from_bytes(&model.to_bytes()).unwrap(), &model);
     }
 }

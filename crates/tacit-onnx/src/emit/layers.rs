@@ -142,7 +142,10 @@ impl Emitter<'_> {
     ) -> Result<Accumulator, OnnxError> {
         let x = self.quantised(x)?;
         let shape = &self.graph.nodes[i].shape;
-        let bias_bits = self.bias_bits(2);
+        // An offset as large as the value fits, also beside one that is kept finer than activations are.
+        let own = 65 - x.lo.unsigned_abs().max(x.hi.unsigned_abs()).leading_zeros() as u8;
+        let product = own + scale.map_or(0, |_| self.widths.weight_bits);
+        let bias_bits = self.bias_bits(2).max(product.min(40));
         let (target, lo, hi) = self.clamp_of(i);
         let index = |t: Option<&Tensor>| -> Vec<usize> {
             let len: usize = shape.iter().product();

@@ -9,7 +9,43 @@ use super::random::inference;
 /// Every case.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    (0..6).map(|seed| case(seed, 2 + seed as usize / 2)).collect()
+    (0..6).map(|seed| case(seed, 2 + seed as usize / 2)).chain((0..2).map(wide)).collect()
+}
+
+/// A quotient and a root of numbers of up to 57 bits by ones of up to 40, which take several lookups each; the divisor of
+/// odd seeds is one sum for all.
+///
+/// # Panics
+/// When the trace disagrees with the model's evaluator.
+#[must_use]
+pub fn wide(seed: u64) -> Case {
+    let mut nodes = Vec::new();
+    let mut push = |op: Op| -> NodeId {
+        nodes.push(Node { op });
+        NodeId(nodes.len() as u32)
+    };
+    let rule = Normalise { multipliers: vec![1 << 10], shift: 0, lo: -(1 << 20), hi: 1 << 20 };
+    let x = push(Op::Normalise { x: NodeId(0), rule });
+    let part = |start: usize| Op::Slice { x, starts: vec![start], shape: vec![2], steps: vec![1] };
+    let (a, b) = (push(part(0)), push(part(2)));
+    let a = push(Op::Scale { x: a, by: vec![(1 << 36) - 5], shape: vec![1] });
+    let b = push(Op::Scale { x: b, by: vec![(1 << 19) + 3], shape: vec![1] });
+    let b = if seed % 2 == 1 { push(Op::Sum { x: b, axes: 1 }) } else { b };
+    let b = push(Op::Requant { x: b, shift: 0, lo: 1, hi: 1 << 40 });
+    let quotient = push(Op::Quotient { a, b });
+    let root = push(Op::Root { x: b });
+    let node = |id: NodeId| tacit_model::Operand::Value(id);
+    push(Op::Linear { terms: vec![(1, node(quotient)), (3, node(root))], offset: 0 });
+    let architecture = Architecture {
+        schema: schema(4, 0),
+        input_shape: vec![4],
+        params: Vec::new(),
+        nodes,
+        output_exponent: 0,
+        output_scale: OutputScale::Plain,
+    };
+    let model = Model::new(architecture, Vec::new()).expect("generated models are well-formed");
+    inference(format!("wide division, seed {seed}"), &model, 1 + seed as usize % 2, seed)
 }
 
 /// Quotients of one half of a record by the other or by its sum, and roots, by turns; bounds vary.

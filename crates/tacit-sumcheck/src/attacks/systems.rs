@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use tacit_model::testing::SplitMix;
 use tacit_relations::testing::builder::Builder;
 use tacit_relations::{
-    Axis, Commitment, Grouping, Relation, RelationSystem, Segment, Statement, TensorId, TensorSpec, View,
+    Axis, Commitment, Grouping, HintRule, Relation, RelationSystem, Segment, Statement, TensorId, TensorSpec,
+    View,
 };
 
 use super::Stage;
@@ -135,7 +136,7 @@ impl Hostile {
 
     fn relation(&mut self) {
         let y = TensorId(self.tensors.len() as u32);
-        let (relation, len) = match self.pick(8) {
+        let (relation, len) = match self.pick(9) {
             0 => {
                 let [b, m, k, n] = std::array::from_fn(|_| [1, 2, 3, 4][self.pick(4)]);
                 let (a, c) = (self.view(&[b, m, k]), self.view(&[b, k, n]));
@@ -183,6 +184,16 @@ impl Hostile {
                 } else {
                     (Relation::ArgMax { x, y }, lens.iter().product())
                 }
+            }
+            7 => {
+                let lens = self.lens();
+                let rule = if self.pick(2) == 0 {
+                    HintRule::Root { x: self.view(&lens) }
+                } else {
+                    HintRule::Quotient { n: self.view(&lens), d: self.view(&lens) }
+                };
+                let (p, q) = (self.extreme(60), self.extreme(60));
+                (Relation::Hint { rule, lo: p.min(q), hi: p.max(q), y }, lens.iter().product())
             }
             _ => {
                 let lens = self.lens();
