@@ -31,7 +31,7 @@ pub fn wide(seed: u64) -> Case {
     let a = push(Op::Scale { x: a, by: vec![(1 << 36) - 5], shape: vec![1] });
     let b = push(Op::Scale { x: b, by: vec![(1 << 19) + 3], shape: vec![1] });
     let b = if seed % 2 == 1 { push(Op::Sum { x: b, axes: 1 }) } else { b };
-    let b = push(Op::Requant { x: b, shift: 0, lo: 1, hi: 1 << 40 });
+    let b = push(Op::Requant { x: b, shift: 0, lo: 1, hi: (1 << 39) - 1 });
     let quotient = push(Op::Quotient { a, b });
     let root = push(Op::Root { x: b });
     let node = |id: NodeId| tacit_model::Operand::Value(id);
