@@ -12,6 +12,19 @@ pub fn all() -> Vec<Case> {
     (0..6).map(|seed| case(seed, 2 + seed as usize / 2)).chain((0..2).map(wide)).collect()
 }
 
+/// The model of these nodes, which have no weights, on records of `features` numbers.
+fn without_weights(features: usize, nodes: Vec<Node>) -> Model {
+    let architecture = Architecture {
+        schema: schema(features, 0),
+        input_shape: vec![features],
+        params: Vec::new(),
+        nodes,
+        output_exponent: 0,
+        output_scale: OutputScale::Plain,
+    };
+    Model::new(architecture, Vec::new()).expect("generated models are well-formed")
+}
+
 /// A quotient and a root of numbers of up to 57 bits by ones of up to 40, which take several lookups each; the divisor of
 /// odd seeds is one sum for all.
 ///
@@ -36,15 +49,7 @@ pub fn wide(seed: u64) -> Case {
     let root = push(Op::Root { x: b });
     let node = |id: NodeId| tacit_model::Operand::Value(id);
     push(Op::Linear { terms: vec![(1, node(quotient)), (3, node(root))], offset: 0 });
-    let architecture = Architecture {
-        schema: schema(4, 0),
-        input_shape: vec![4],
-        params: Vec::new(),
-        nodes,
-        output_exponent: 0,
-        output_scale: OutputScale::Plain,
-    };
-    let model = Model::new(architecture, Vec::new()).expect("generated models are well-formed");
+    let model = without_weights(4, nodes);
     inference(format!("wide division, seed {seed}"), &model, 1 + seed as usize % 2, seed)
 }
 
@@ -83,14 +88,6 @@ pub fn case(seed: u64, half: usize) -> Case {
             }
         }
     }
-    let architecture = Architecture {
-        schema: schema(2 * half, 0),
-        input_shape: vec![2 * half],
-        params: Vec::new(),
-        nodes,
-        output_exponent: 0,
-        output_scale: OutputScale::Plain,
-    };
-    let model = Model::new(architecture, Vec::new()).expect("generated models are well-formed");
+    let model = without_weights(2 * half, nodes);
     inference(format!("{kind}, seed {seed}"), &model, 1 + seed as usize % 2, seed)
 }

@@ -148,7 +148,7 @@ fn quantised(
     for ((row, logits), label) in test
         .rows
         .iter()
-        .zip(float_logits(bundled::MODEL, schema, &test.rows, &tacit_onnx::QuantiseOptions::default())?)
+        .zip(float_logits(bundled::MODEL, schema, &test.rows, &QuantiseOptions::default())?)
         .zip(labels)
     {
         let best = (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
