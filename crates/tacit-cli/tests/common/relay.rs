@@ -6,11 +6,20 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rand_core::{OsRng, RngCore as _};
+
 use super::{Place, Run, data};
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, below those that systems hand to outgoing connections: one of them could take it
+/// while the process that listens on it is being started again.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let random = || 12_000 + (OsRng.next_u32() % 20_000) as u16;
+    loop {
+        let port = random();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A process that ends with its value.

@@ -108,11 +108,9 @@ impl Stage {
         }
         put(patient.path(RECORD), &bundled::record_file()?, Access::Secret)?;
 
-        let port = process::free_port()?;
-        let (url, listen) = (format!("http://127.0.0.1:{port}"), format!("127.0.0.1:{port}"));
         let database = "sqlite://relay.db";
-        let serving = relay.start(teller, &["serve", "--listen", &listen, "--database", database])?;
-        process::wait_for(port, &serving)?;
+        let serving = relay.start(teller, &["serve", "--listen", "127.0.0.1:0", "--database", database])?;
+        let url = process::address(&relay, &serving)?;
         provider.run(teller, &["provider", "publish", "--key", KEY, "--card", CARD, "--relay", &url])?;
         let work = [
             "provider",

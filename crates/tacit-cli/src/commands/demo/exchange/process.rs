@@ -1,6 +1,5 @@
 //! Processes that run this very program's commands, each in a folder of its own.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +8,9 @@ use super::Failed;
 use crate::commands::demo::Teller;
 use crate::failure::Failure;
 use crate::report::{BOLD, Item, PLAIN};
+
+/// What a process that goes on has printed.
+const LOG: &str = "log";
 
 /// Somebody with a folder.
 pub(super) struct Party {
@@ -91,7 +93,7 @@ impl Party {
     /// Starts a command that goes on.
     pub(super) fn start(&self, teller: &Teller, arguments: &[&str]) -> Result<Running, Failure> {
         self.tell(teller, &[arguments, &["&"]].concat());
-        let log = std::fs::File::create(self.folder.join("log")).map_err(Failed::from)?;
+        let log = std::fs::File::create(self.path(LOG)).map_err(Failed::from)?;
         let mut command = self.command(arguments)?;
         command.stdout(log.try_clone().map_err(Failed::from)?).stderr(log);
         let child = std::sync::Mutex::new(command.spawn().map_err(Failed::from)?);
@@ -99,21 +101,19 @@ impl Party {
     }
 }
 
-/// A port of 127.0.0.1 that nobody listens on.
-pub(super) fn free_port() -> Result<u16, Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Failed::from)?;
-    Ok(listener.local_addr().map_err(Failed::from)?.port())
-}
-
-/// Waits until somebody listens.
-pub(super) fn wait_for(port: u16, process: &Running) -> Result<(), Failure> {
+/// Waits until a relay says where it listens: at a port that the system chose, which nobody can take before it.
+pub(super) fn address(relay: &Party, serving: &Running) -> Result<String, Failure> {
     let start = Instant::now();
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        let ended = process.child.lock().map(|mut c| c.try_wait().ok().flatten().is_some()).unwrap_or(true);
+    loop {
+        let log = std::fs::read_to_string(relay.path(LOG)).map_err(Failed::from)?;
+        let said = log.split_once("listening on ").and_then(|(_, rest)| rest.split_once('\n'));
+        if let Some((url, _)) = said {
+            return Ok(url.to_owned());
+        }
+        let ended = serving.child.lock().map(|mut c| c.try_wait().ok().flatten().is_some()).unwrap_or(true);
         if ended || start.elapsed() > Duration::from_secs(20) {
-            return Err(Failed(format!("the {} does not come up", process.name)).into());
+            return Err(Failed(format!("the {} does not come up", serving.name)).into());
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    Ok(())
 }
