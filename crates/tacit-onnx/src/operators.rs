@@ -23,7 +23,7 @@ const COMPARISON: &str = "its truth values can be cast, negated, and choose betw
 const CONSTANT: &str = "only on constants and shapes";
 const IMAGE: &str = "one or two axes of positions";
 const FRONT: &str = "only on features of the record";
-const QUANTISED: &str = "read as the reals that it stands for; this project chooses its own scales. The scale is one constant, or one for each weight channel";
+const QUANTISED: &str = "read as the reals that it stands for, without the rounding of activations: this project chooses its own, finer scales. The scale is one constant, or one for each weight channel";
 
 /// Every operator that can be translated, by name.
 pub const OPERATORS: &[Operator] = &[

@@ -1,5 +1,7 @@
 //! The pipeline: read, check, fold, scale, round, measure.
 
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
 use rayon::prelude::*;
 use tacit_model::{Architecture, Feature, Model, OutputScale, Schema};
 
@@ -32,6 +34,11 @@ const CHECKED_WORK: usize = 1 << 33;
 const MIN_CHECKED_RECORDS: usize = 8;
 /// Largest difference allowed between the two, relative to the largest output: room for 32-bit against 64-bit floats.
 const CHECK_TOLERANCE: f64 = 0.01;
+
+/// Margins are as dense near zero as in the smallest of this many parts of them ...
+const NEAR_SHARE: usize = 20;
+/// ... which holds at least this many.
+const MIN_NEAR: usize = 4;
 
 /// Widths and margins. All of them shape the public architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -406,14 +413,26 @@ impl<'a> Measured<'a> {
         (self.squares / self.outputs.max(1) as f64).sqrt()
     }
 
-    /// Mean probability that normal errors of the size seen turn a row's margin over: two outputs err where two compete,
-    /// one where it is compared with zero.
-    fn expected_disagreement(&self) -> f64 {
+    /// Probability that normal errors of the size seen turn a row's margin over: two outputs err where two compete, one
+    /// where it is compared with zero. The larger of its mean over these rows and of what rows like them may expect, whose
+    /// margins lie elsewhere, but as densely near zero as the smallest of these (the nearest-neighbour estimate of a density,
+    /// Loftsgaarden and Quesenberry 1965).
+    fn expected_disagreement(&mut self) -> f64 {
         let errors = if self.outputs == self.margins.len() { 1.0 } else { 2.0 };
-        // `P(N(0, errors · rms²) > margin) = erfc(margin / √(2 · errors) / rms) / 2`.
-        let unit = self.rms_error() * f64::sqrt(2.0 * errors);
-        let turned = |m: &f64| if unit == 0.0 { 0.0 } else { 0.5 * libm::erfc(m / unit) };
-        self.margins.iter().map(turned).sum::<f64>() / self.margins.len().max(1) as f64
+        let deviation = self.rms_error() * f64::sqrt(errors);
+        let rows = self.margins.len();
+        if deviation == 0.0 || rows == 0 {
+            return 0.0;
+        }
+        // `P(N(0, deviation²) > margin) = erfc(margin / √2 / deviation) / 2`.
+        let turned = |m: &f64| 0.5 * libm::erfc(m * FRAC_1_SQRT_2 / deviation);
+        let here = self.margins.iter().map(turned).sum::<f64>() / rows as f64;
+        let near = (rows / NEAR_SHARE).max(MIN_NEAR).min(rows);
+        let (_, reach, _) = self.margins.select_nth_unstable_by(near - 1, f64::total_cmp);
+        let density = near as f64 / rows as f64 / *reach;
+        // `∫₀^∞ P(N(0, deviation²) > margin) d margin = deviation / √(2π)`.
+        let elsewhere = density * deviation * (0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI);
+        here.max(elsewhere.min(1.0))
     }
 
     fn add(&mut self, row: usize, logits: &[f64], outputs: &[i64]) {

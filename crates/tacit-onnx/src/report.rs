@@ -109,8 +109,8 @@ pub struct QuantiseReport {
     pub quantised_accuracy: Option<Accuracy>,
     /// Rows where both predict the same class; `None` where the schema names no classes.
     pub agreement: Option<Accuracy>,
-    /// Share of rows on which the two would differ if the errors of the outputs fell on each row at random, by how close
-    /// the float model's decisions are; steadier than counting on few rows. `None` where the schema names no classes.
+    /// Share of rows like these on which the two would differ if the errors of the outputs fell on each row at random, by how
+    /// close the float model's decisions are; steadier than counting on few rows. `None` where the schema names no classes.
     pub expected_disagreement: Option<f64>,
     /// Largest absolute difference of an output between float and quantised model.
     pub max_error: f64,
@@ -148,18 +148,17 @@ impl QuantiseReport {
 
     /// How far the model strays, in multiples of what is tolerated.
     pub(crate) fn deviation(&self) -> f64 {
-        (self.disagreement() / (1.0 - AGREEMENT)).max(self.relative_error() / RELATIVE_ERROR)
+        let expected = self.expected_disagreement.unwrap_or_default();
+        (self.disagreement() / (1.0 - AGREEMENT))
+            .max(expected / EXPECTED_DISAGREEMENT)
+            .max(self.relative_error() / RELATIVE_ERROR)
     }
 
     /// Whether the model predicts what the float model does, on 99.5 % of the rows (of these, and by expectation of others),
     /// numbers and probabilities within 1 % of the outputs' range.
     #[must_use]
     pub fn is_faithful(&self) -> bool {
-        self.deviation() <= 1.0 + 1e-9 && self.is_steady()
-    }
-
-    fn is_steady(&self) -> bool {
-        self.expected_disagreement.is_none_or(|d| d <= EXPECTED_DISAGREEMENT)
+        self.deviation() <= 1.0 + 1e-9
     }
 
     /// Whether it is faithful by enough for no wider weights to be tried.
@@ -197,9 +196,7 @@ impl QuantiseReport {
                 a.total - a.correct,
                 a.total
             ));
-        } else if let Some(expected) = self.expected_disagreement
-            && !self.is_steady()
-        {
+        } else if let Some(expected) = self.expected_disagreement.filter(|d| *d > EXPECTED_DISAGREEMENT) {
             out.push(format!(
                 "the float model's decisions are close: by the size of the errors, another class is to be expected on {:.2} % of \
                  records like these",
