@@ -70,7 +70,10 @@ impl Claim {
                 }
             }
             ClaimKind::Predictions(PredictionsClaim { answers: AnswersClaim::Classes { .. }, .. }) => {
-                list.push("logits");
+                list.push(match card.architecture().output_scale {
+                    OutputScale::Probabilities => "probabilities",
+                    _ => "logits",
+                });
             }
             ClaimKind::Predictions(_) => {}
         }
