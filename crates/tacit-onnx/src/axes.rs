@@ -26,12 +26,14 @@ pub struct AxisLength {
 #[non_exhaustive]
 pub enum AxisError {
     /// No such axis is open.
-    #[error("the model's input has no open axis `{axis}`{}", listed(.open))]
+    #[error("the model's input has no open axis `{axis}`{}", listed(.open, *.shapeless))]
     Unknown {
         /// The axis asked for.
         axis: String,
         /// The axes that can be given a length.
         open: Vec<String>,
+        /// Whether the file says nothing of an input's axes.
+        shapeless: bool,
     },
     /// The file has a length for it.
     #[error("axis `{axis}` has a length in the file, {length}")]
@@ -63,8 +65,9 @@ pub enum AxisError {
     },
 }
 
-fn listed(open: &[String]) -> String {
+fn listed(open: &[String], shapeless: bool) -> String {
     match open {
+        [] if shapeless => ": the file gives it no shape; export the model with one".to_owned(),
         [] => ": all its axes but that of the samples have a length".to_owned(),
         _ => format!("; open are: {}", Names(open)),
     }
@@ -105,54 +108,56 @@ pub(crate) fn name(input: &str, place: usize, d: &Dimension) -> String {
 pub(crate) fn bind(graph: &mut pb::GraphProto, lengths: &[AxisLength]) -> Result<(), OnnxError> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     let mut axes: Vec<(String, usize, &mut Dimension)> = Vec::new();
+    let mut shapeless = false;
     for input in graph.input.iter_mut().filter(|i| !constants.contains(i.name.as_str())) {
         let tensor = input.r#type.as_mut().and_then(|t| t.value.as_mut()).map(|TypeValue::TensorType(t)| t);
-        for (place, d) in
-            tensor.and_then(|t| t.shape.as_mut()).into_iter().flat_map(|s| &mut s.dim).enumerate()
-        {
+        let shape = tensor.and_then(|t| t.shape.as_mut());
+        shapeless |= shape.is_none();
+        for (place, d) in shape.into_iter().flat_map(|s| &mut s.dim).enumerate() {
             axes.push((input.name.clone(), place, d));
         }
     }
-    let mut open: Vec<String> = axes
+    let mut seen = HashSet::new();
+    let open: Vec<String> = axes
         .iter()
         .filter(|(_, place, d)| *place > 0 && length(d).is_none())
         .map(|(input, place, d)| name(input, *place, d))
+        .filter(|name| seen.insert(name.clone()))
         .collect();
-    let samples: Vec<String> = axes
-        .iter()
-        .filter(|(_, place, d)| *place == 0 && length(d).is_none())
-        .map(|(input, _, d)| name(input, 0, d))
-        .collect();
-    let mut seen: HashSet<String> = samples.iter().cloned().collect();
-    open.retain(|name| seen.insert(name.clone()));
     let mut done = vec![false; axes.len()];
     for AxisLength { axis, length: value } in lengths {
         let fail = |e| Err(OnnxError::Axis(e));
         let axis = axis.clone();
-        if !(1..=MAX_LENGTH).contains(value) {
-            return fail(AxisError::Length { axis, length: *value });
-        }
-        if samples.contains(&axis) {
-            return fail(AxisError::Samples { axis });
-        }
-        // A name in the file is meant before a place.
+        // A name in the file is meant before a place. Where the samples' axis bears it too, the others are meant.
         let named =
             |(_, _, d): &(_, _, &mut Dimension)| matches!(&d.value, Some(Dim::DimParam(n)) if *n == axis);
         let placed = |(input, place, _): &(String, usize, _)| format!("{input}.{place}") == axis;
-        let mut found: Vec<usize> = (0..axes.len()).filter(|&i| !done[i] && named(&axes[i])).collect();
+        let mut found: Vec<usize> = (0..axes.len()).filter(|&i| named(&axes[i])).collect();
+        if found.iter().any(|&i| axes[i].1 > 0) {
+            found.retain(|&i| axes[i].1 > 0);
+        }
         if found.is_empty() {
             found = (0..axes.len()).filter(|&i| placed(&axes[i])).collect();
         }
         if found.is_empty() {
-            let before = lengths.iter().filter(|l| l.axis == axis).count() > 1;
-            return fail(if before { AxisError::Twice { axis } } else { AxisError::Unknown { axis, open } });
+            // Its name is gone with the length that it was given by another.
+            let before = open.contains(&axis);
+            return fail(match before {
+                true => AxisError::Twice { axis },
+                false => AxisError::Unknown { axis, open, shapeless },
+            });
+        }
+        if found.iter().any(|&i| axes[i].1 == 0 && length(axes[i].2).is_none()) {
+            return fail(AxisError::Samples { axis });
+        }
+        if !(1..=MAX_LENGTH).contains(value) {
+            return fail(AxisError::Length { axis, length: *value });
         }
         for i in found {
-            let (_, place, d) = &mut axes[i];
+            let (_, _, d) = &mut axes[i];
             match length(d) {
                 _ if done[i] => return fail(AxisError::Twice { axis }),
                 Some(length) => return fail(AxisError::Fixed { axis, length }),
-                None if *place == 0 => return fail(AxisError::Samples { axis }),
                 None => d.value = Some(Dim::DimValue(i64::try_from(*value).unwrap_or(i64::MAX))),
             }
             done[i] = true;
@@ -205,8 +210,11 @@ mod tests {
         let open = vec!["height".to_owned(), "x.3".to_owned()];
         let axis = |a: &str| a.to_owned();
         for (lengths, e) in [
-            (&[("width", 5)][..], AxisError::Unknown { axis: axis("width"), open: open.clone() }),
-            (&[("x.9", 5)], AxisError::Unknown { axis: axis("x.9"), open: open.clone() }),
+            (
+                &[("width", 5)][..],
+                AxisError::Unknown { axis: axis("width"), open: open.clone(), shapeless: false },
+            ),
+            (&[("x.9", 5)], AxisError::Unknown { axis: axis("x.9"), open: open.clone(), shapeless: false }),
             (&[("x.2", 5)], AxisError::Fixed { axis: axis("x.2"), length: 3 }),
             (&[("N", 5)], AxisError::Samples { axis: axis("N") }),
             (&[("x.0", 5)], AxisError::Samples { axis: axis("x.0") }),
@@ -214,6 +222,7 @@ mod tests {
             (&[("height", u64::MAX)], AxisError::Length { axis: axis("height"), length: u64::MAX }),
             (&[("height", 5), ("height", 5)], AxisError::Twice { axis: axis("height") }),
             (&[("height", 5), ("x.1", 5)], AxisError::Twice { axis: axis("x.1") }),
+            (&[("x.1", 5), ("x.4", 5), ("height", 5)], AxisError::Twice { axis: axis("height") }),
         ] {
             assert_eq!(bound(lengths), Err(e));
         }

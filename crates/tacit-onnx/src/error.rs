@@ -3,7 +3,6 @@
 use tacit_model::ModelFileError;
 
 use crate::axes::{AxisError, Names};
-use crate::operators::names;
 
 /// A node whose operator has no translation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,17 +17,32 @@ impl UnsupportedNode {
     /// What is special about the operator, if anything.
     fn remark(&self) -> &'static str {
         match self.op.as_str() {
-            "If" | "Loop" | "Scan" | "SequenceMap" => ": control flow",
-            op if op.contains('.') && !op.starts_with("ai.onnx.ml.") => ": a custom operator",
+            "If" | "Loop" | "Scan" | "SequenceMap" => ", control flow",
+            "LSTM" | "GRU" | "RNN" => ", recurrent",
+            "ai.onnx.ml.TreeEnsemble"
+            | "ai.onnx.ml.TreeEnsembleClassifier"
+            | "ai.onnx.ml.TreeEnsembleRegressor" => ", trees",
+            op if op.contains('.') && !op.starts_with("ai.onnx.ml.") => ", a custom operator",
             _ => "",
         }
     }
 }
 
-/// Every node of a list, by operator and name.
+/// Every node of a list, by operator.
 fn unsupported_text(nodes: &[UnsupportedNode]) -> String {
-    let one = |n: &UnsupportedNode| format!("`{}` (node `{}`{})", n.op, n.node, n.remark());
-    match nodes {
+    let mut operators: Vec<(&UnsupportedNode, Vec<String>)> = Vec::new();
+    for node in nodes {
+        let name = format!("`{}`", node.node);
+        match operators.iter_mut().find(|(first, _)| first.op == node.op) {
+            Some((_, names)) => names.push(name),
+            None => operators.push((node, vec![name])),
+        }
+    }
+    let one = |(node, names): &(&UnsupportedNode, Vec<String>)| {
+        let s = if names.len() == 1 { "" } else { "s" };
+        format!("`{}` (node{s} {}{})", node.op, names.join(", "), node.remark())
+    };
+    match &operators[..] {
         [only] => format!("operator {} is not supported", one(only)),
         all => format!("operators {} are not supported", all.iter().map(one).collect::<Vec<_>>().join(", ")),
     }
@@ -49,8 +63,28 @@ pub enum OnnxError {
     /// The bytes are no ONNX protobuf, or the file breaks a structural limit.
     #[error("not a readable ONNX file: {0}")]
     Malformed(String),
-    /// Operators that have no translation.
-    #[error("{}; supported are: {}", unsupported_text(nodes), names())]
+    /// Another version of the standard operator set than those that are read.
+    #[error("the file is written for operator set {version}; {least} to {most} are read")]
+    Opset {
+        /// The file's.
+        version: i64,
+        /// The oldest that is read.
+        least: i64,
+        /// The newest that is read.
+        most: i64,
+    },
+    /// A graph that is not written in the order in which it is computed, or cannot be computed at all.
+    #[error("node `{node}` reads `{tensor}`, which {}", if *.later { "a later node computes: a graph must be in order and without cycles" } else { "nothing defines" })]
+    Undefined {
+        /// Node name, or its first output where it has none.
+        node: String,
+        /// The tensor that it reads.
+        tensor: String,
+        /// Whether a node after it computes the tensor.
+        later: bool,
+    },
+    /// Operators that have no translation; [`OPERATORS`](crate::OPERATORS) lists those that have one.
+    #[error("{}", unsupported_text(nodes))]
     UnsupportedOperator {
         /// Every such node, in the file's order.
         nodes: Vec<UnsupportedNode>,
@@ -90,6 +124,9 @@ pub enum OnnxError {
     /// No output that can be the answer.
     #[error("model output: {0}")]
     Output(String),
+    /// Probabilities were asked for, and the model has none.
+    #[error("{0}: it has no probabilities that could be proved")]
+    NoProbabilities(&'static str),
     /// More than one output could be the answer.
     #[error(
         "model output: the file has {} outputs ({}) and {} of them could be the answer",
@@ -139,7 +176,7 @@ pub enum OnnxError {
     #[error("labels: {0}")]
     Labels(String),
     /// An option outside its range.
-    #[error("{option} is {value}; it must lie in {lo}..={hi}")]
+    #[error("{option} cannot be {value}; {lo} to {hi} are possible")]
     Options {
         /// Option name.
         option: &'static str,

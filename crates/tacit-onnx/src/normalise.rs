@@ -5,7 +5,7 @@
 //! range to nearly the whole activation width; what one unit is then worth (`δ_j`) is folded into the weights' rows.
 //! Otherwise, for images above all, one binary scale serves all features.
 
-use tacit_model::{Normalise, Schema};
+use tacit_model::{Feature, Normalise, Schema};
 
 use crate::error::OnnxError;
 use crate::graph::{FloatGraph, FloatOp, ValueId};
@@ -158,9 +158,13 @@ fn per_feature(
     let multipliers = at(shift);
     for ((&m, &r), f) in multipliers.iter().zip(&reach).zip(&schema.features) {
         if span(m, r, shift) < MIN_SPAN.min(top as f64 / 2.0).min(r as f64 / 2.0) {
+            let magnitude = |f: &&Feature| f.min.unsigned_abs().max(f.max.unsigned_abs());
+            let widest = schema.features.iter().max_by_key(magnitude).unwrap_or(f);
             return Err(OnnxError::Input(format!(
-                "feature `{}` with the range {} is too small beside features of up to {bound} units of their last \
-                 decimal; give those fewer decimals or a narrower range",
+                "feature `{}` reaches to {bound} units of its last decimal, the range {}: beside it, feature `{}` with the \
+                 range {} is too small; give the first fewer decimals or a narrower range",
+                widest.name,
+                widest.range_text(),
                 f.name,
                 f.range_text()
             )));
@@ -232,8 +236,6 @@ fn shortened(rule: Normalise, lo: i64, hi: i64) -> Normalise {
 
 #[cfg(test)]
 mod tests {
-    use tacit_model::Feature;
-
     use super::*;
     use crate::graph::FloatNode;
     use crate::tensor::Tensor;
@@ -291,7 +293,10 @@ mod tests {
     fn ranges_that_differ_too_much_are_refused() {
         let extreme = schema(&[(0, 0, 1), (9, 0, 1 << 39)]);
         let error = plan(&mut graph(dense(2), &[2], &[1]), &extreme, 16).unwrap_err();
-        assert!(error.to_string().contains("feature `x0` with the range [0, 1] is too small"), "{error}");
+        assert!(
+            error.to_string().contains("feature `x1` reaches to 549755813888 units of its last decimal"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ const fn but(name: &'static str, limits: &'static str) -> Operator {
     Operator { name, limits }
 }
 
-const TABLE: &str = "a public table over the range that calibration reaches";
+const TABLE: &str = "a public table, over the range that calibration reaches or out to where the function hardly changes (sigmoid ±8, tanh ±4); beyond its ends, the value there";
 const TAIL: &str = "only at the end of a model, where it is left out";
 const COMPARISON: &str = "its truth values can be cast, negated, and choose between constants";
 const CONSTANT: &str = "only on constants and shapes";
@@ -143,11 +143,6 @@ pub const OPERATORS: &[Operator] = &[
 /// Whether an operator can be translated.
 pub(crate) fn is_supported(name: &str) -> bool {
     OPERATORS.iter().any(|operator| operator.name == name)
-}
-
-/// The names, for messages.
-pub(crate) fn names() -> String {
-    OPERATORS.iter().map(|operator| operator.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
 use tract_onnx::pb::type_proto::Value as TypeValue;
 
+use crate::axes;
 use crate::error::OnnxError;
 use crate::operators::is_supported;
 use crate::proto::{ML_DOMAIN, operator, opset, reachable};
@@ -20,6 +20,8 @@ pub struct TensorInfo {
     pub element_type: Option<&'static str>,
     /// Axes, `None` for an open one (usually the sample axis); `None` where the file gives no shape.
     pub shape: Option<Vec<Option<u64>>>,
+    /// The open axes but that of the samples, as an [`AxisLength`](crate::AxisLength) names them, each once.
+    pub open_axes: Vec<String>,
 }
 
 /// What an ONNX file holds, supported or not.
@@ -75,14 +77,19 @@ pub(crate) fn summarise(model: &pb::ModelProto) -> OnnxSummary {
 
 fn info(value: &pb::ValueInfoProto) -> TensorInfo {
     let tensor = value.r#type.as_ref().and_then(|t| t.value.as_ref()).map(|TypeValue::TensorType(t)| t);
-    let axis = |d: &pb::tensor_shape_proto::Dimension| match d.value {
-        Some(Dim::DimValue(v)) => u64::try_from(v).ok().filter(|&v| v > 0),
-        _ => None,
-    };
+    let dims = tensor.and_then(|t| t.shape.as_ref()).map(|s| &s.dim[..]);
+    let mut open_axes: Vec<String> = Vec::new();
+    for (place, d) in dims.unwrap_or_default().iter().enumerate().skip(1) {
+        let name = axes::name(&value.name, place, d);
+        if axes::length(d).is_none() && !open_axes.contains(&name) {
+            open_axes.push(name);
+        }
+    }
     TensorInfo {
         name: value.name.clone(),
         element_type: tensor.and_then(|t| DataType::try_from(t.elem_type).ok()).map(|t| t.as_str_name()),
-        shape: tensor.and_then(|t| t.shape.as_ref()).map(|s| s.dim.iter().map(axis).collect()),
+        shape: dims.map(|dims| dims.iter().map(axes::length).collect()),
+        open_axes,
     }
 }
 

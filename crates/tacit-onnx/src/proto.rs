@@ -98,10 +98,8 @@ fn check_names(graph: &pb::GraphProto) -> Result<(), OnnxError> {
     }
     for node in &graph.node {
         if let Some(name) = node.input.iter().find(|n| !n.is_empty() && !known.contains(n.as_str())) {
-            return Err(OnnxError::Malformed(format!(
-                "node `{}` reads `{name}`, which nothing before it defines",
-                node_name(node)
-            )));
+            let later = graph.node.iter().any(|n| n.output.contains(name));
+            return Err(OnnxError::Undefined { node: node_name(node), tensor: name.clone(), later });
         }
         for name in node.output.iter().filter(|n| !n.is_empty()) {
             if !known.insert(name.as_str()) {

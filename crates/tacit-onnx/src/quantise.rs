@@ -14,11 +14,11 @@ use crate::evaluate::Runner;
 use crate::fold::fold;
 use crate::fuse::fuse;
 use crate::graph::FloatGraph;
-use crate::import::{Imported, import};
+use crate::import::{Imported, check_operators, import};
 use crate::ml;
 use crate::normalise::{self, InputStep};
 use crate::outputs::choose;
-use crate::proto::{decode, opset};
+use crate::proto::{decode, opset, reachable};
 use crate::qdq;
 use crate::reference::Reference;
 use crate::report::{Accuracy, Attempt, QuantiseReport};
@@ -109,8 +109,9 @@ struct FloatModel {
 /// Reads `onnx` and quantises it: folded, scaled to `schema`'s ranges and calibrated on `calibration`.
 ///
 /// `calibration` holds records of schema integers (value · 10^decimals, one per feature); values outside the declared ranges
-/// are clipped to them, for the float model as well, and counted. `labels`, if given, holds the index of each record's class. The result's outputs are the float model's logits: a final softmax
-/// or sigmoid is left out and named in the architecture.
+/// are clipped to them, for the float model as well (but for its accuracy), and counted. `labels`, if given, holds the index
+/// of each record's class. The result's outputs are the float model's logits: a final softmax or sigmoid is left out and named
+/// in the architecture.
 ///
 /// The work is deterministic: the same arguments give the same model.
 ///
@@ -125,7 +126,8 @@ pub fn quantise(
 ) -> Result<(Model, QuantiseReport), OnnxError> {
     options.check()?;
     check_records(schema, calibration, labels)?;
-    let (calibration, clipped_cells) = clipped(schema, calibration);
+    let given = calibration;
+    let (calibration, clipped_features) = clipped(schema, calibration);
     let calibration = &calibration[..];
     let FloatModel { mut graph, tail, reference } = read(onnx, schema, options)?;
 
@@ -133,6 +135,11 @@ pub fn quantise(
     let logits = reference.run(&real)?;
     let logits = tail.outputs(logits);
     let reference_difference = self_check(&graph, &real, &logits)?;
+    // What the float model says of the records as they were given; nothing where they are too large for it.
+    let unclipped = match clipped_features.is_empty() {
+        true => None,
+        false => reference.run(&reals(schema, given)).ok().map(|rows| tail.outputs(rows)),
+    };
 
     fold(&mut graph)?;
     let step = normalise::plan(&mut graph, schema, options.activation_bits)?;
@@ -144,7 +151,8 @@ pub fn quantise(
         calibration,
         labels,
         logits: &logits,
-        clipped_cells,
+        unclipped: unclipped.as_deref(),
+        clipped_features: &clipped_features,
         reference_difference,
     };
     let candidates = match &options.weight_bits {
@@ -155,8 +163,9 @@ pub fn quantise(
     let mut tried = Vec::new();
     for &weight_bits in candidates {
         let (model, report) = job.attempt(options.widths(weight_bits), options.equalise)?;
-        let done = report.settles_the_width();
-        tried.push(Attempt { weight_bits, agreement: report.agreement, max_error: report.max_error });
+        let shortfall = report.shortfall();
+        let done = shortfall.is_none();
+        tried.push(Attempt { weight_bits, shortfall });
         let better = |(_, least): &(Model, QuantiseReport)| report.deviation() < least.deviation();
         if best.as_ref().is_none_or(better) {
             best = Some((model, report));
@@ -184,7 +193,9 @@ struct Job<'a> {
     labels: Option<&'a [usize]>,
     /// The float model's outputs on the calibration records.
     logits: &'a [Vec<f64>],
-    clipped_cells: usize,
+    /// The same on the records before values were clipped, where any was.
+    unclipped: Option<&'a [Vec<f64>]>,
+    clipped_features: &'a [(String, usize)],
     reference_difference: f64,
 }
 
@@ -230,11 +241,13 @@ impl Job<'_> {
         for (row, (result, logits)) in results.into_iter().zip(self.logits).enumerate() {
             let (cut, outputs) = result?;
             layers.iter_mut().zip(cut).for_each(|(layer, cut)| layer.saturated += cut);
-            measured.add(row, logits, &outputs);
+            measured.add(row, logits, &outputs, self.unclipped.map(|rows| &rows[row][..]));
         }
         let report = QuantiseReport {
             rows: self.calibration.len(),
-            clipped_cells: self.clipped_cells,
+            clipped_cells: self.clipped_features.iter().map(|(_, cells)| cells).sum(),
+            clipped_features: self.clipped_features.to_vec(),
+            clipped_classes: measured.clipped_classes,
             weight_bits: widths.weight_bits,
             tried: Vec::new(),
             float_accuracy: self.labels.map(|_| measured.float),
@@ -280,16 +293,20 @@ fn reals(schema: &Schema, records: &[Vec<i64>]) -> Vec<Vec<f64>> {
     records.iter().map(|r| r.iter().zip(&decimals).map(|(&q, d)| q as f64 / d).collect()).collect()
 }
 
-/// Records with every value brought into its declared range, and how many values that changed.
-fn clipped(schema: &Schema, records: &[Vec<i64>]) -> (Vec<Vec<i64>>, usize) {
-    let mut cells = 0;
-    let mut clip = |(&v, f): (&i64, &Feature)| {
+/// Records with every value brought into its declared range, and in which features that changed how many, most first.
+fn clipped(schema: &Schema, records: &[Vec<i64>]) -> (Vec<Vec<i64>>, Vec<(String, usize)>) {
+    let mut cells = vec![0; schema.features.len()];
+    let mut clip = |((&v, f), cells): ((&i64, &Feature), &mut usize)| {
         let inside = v.clamp(f.min, f.max);
-        cells += usize::from(inside != v);
+        *cells += usize::from(inside != v);
         inside
     };
-    let records = records.iter().map(|r| r.iter().zip(&schema.features).map(&mut clip).collect()).collect();
-    (records, cells)
+    let mut one = |r: &Vec<i64>| r.iter().zip(&schema.features).zip(&mut cells).map(&mut clip).collect();
+    let records = records.iter().map(&mut one).collect();
+    let names = schema.features.iter().map(|f| f.name.clone());
+    let mut features: Vec<_> = names.zip(cells).filter(|(_, cells)| *cells > 0).collect();
+    features.sort_by_key(|(_, cells)| std::cmp::Reverse(*cells));
+    (records, features)
 }
 
 fn check_records(schema: &Schema, records: &[Vec<i64>], labels: Option<&[usize]>) -> Result<(), OnnxError> {
@@ -325,6 +342,9 @@ fn read(onnx: &[u8], schema: &Schema, options: &QuantiseOptions) -> Result<Float
         return Err(OnnxError::Malformed("the file holds no graph".to_owned()));
     };
     let output = choose(graph, options.output.as_deref())?;
+    // Before anything else is read of them: all that is not supported is named at once.
+    let (kept, _) = reachable(&graph.node, [output.as_str()]);
+    check_operators(kept.iter().map(|&i| &graph.node[i]))?;
     axes::bind(graph, &options.shape)?;
     qdq::rewrite(graph, opset)?;
     ml::rewrite(graph, opset, &output, schema)?;
@@ -380,6 +400,8 @@ struct Measured<'a> {
     float: Accuracy,
     quantised: Accuracy,
     agreement: Accuracy,
+    /// Rows that the float model decides otherwise before values are clipped.
+    clipped_classes: usize,
     max_error: f64,
     squares: f64,
     outputs: usize,
@@ -399,6 +421,7 @@ impl<'a> Measured<'a> {
             float: none,
             quantised: none,
             agreement: none,
+            clipped_classes: 0,
             max_error: 0.0,
             squares: 0.0,
             outputs: 0,
@@ -420,14 +443,16 @@ impl<'a> Measured<'a> {
     fn expected_disagreement(&mut self) -> f64 {
         let errors = if self.outputs == self.margins.len() { 1.0 } else { 2.0 };
         let deviation = self.rms_error() * f64::sqrt(errors);
+        // An exact tie is the model's own, as of outputs that end in a ReLU, and no matter of errors.
         let rows = self.margins.len();
-        if deviation == 0.0 || rows == 0 {
+        self.margins.retain(|m| *m > 0.0);
+        if deviation == 0.0 || self.margins.is_empty() {
             return 0.0;
         }
         // `P(N(0, deviation²) > margin) = erfc(margin / √2 / deviation) / 2`.
         let turned = |m: &f64| 0.5 * libm::erfc(m * FRAC_1_SQRT_2 / deviation);
         let here = self.margins.iter().map(turned).sum::<f64>() / rows as f64;
-        let near = (rows / NEAR_SHARE).max(MIN_NEAR).min(rows);
+        let near = (rows / NEAR_SHARE).max(MIN_NEAR).min(self.margins.len());
         let (_, reach, _) = self.margins.select_nth_unstable_by(near - 1, f64::total_cmp);
         let density = near as f64 / rows as f64 / *reach;
         // `∫₀^∞ P(N(0, deviation²) > margin) d margin = deviation / √(2π)`.
@@ -435,7 +460,8 @@ impl<'a> Measured<'a> {
         here.max(elsewhere.min(1.0))
     }
 
-    fn add(&mut self, row: usize, logits: &[f64], outputs: &[i64]) {
+    /// Adds a row's outputs: the float model's, the integers, and the float model's on the record as it was given.
+    fn add(&mut self, row: usize, logits: &[f64], outputs: &[i64], given: Option<&[f64]>) {
         for (want, &q) in logits.iter().zip(outputs) {
             let error = (self.architecture.output_value(q) - want).abs();
             self.max_error = self.max_error.max(error);
@@ -452,6 +478,8 @@ impl<'a> Measured<'a> {
             a.total += 1;
         };
         count(&mut self.agreement, float == quantised);
+        let given = given.map_or(float, float_class);
+        self.clipped_classes += usize::from(given != float);
         self.margins.push(match logits {
             [logit] => logit.abs(),
             _ => {
@@ -460,7 +488,7 @@ impl<'a> Measured<'a> {
             }
         });
         if let Some(label) = self.labels.and_then(|l| l.get(row)) {
-            count(&mut self.float, float == *label);
+            count(&mut self.float, given == *label);
             count(&mut self.quantised, quantised == *label);
         }
     }

@@ -57,26 +57,12 @@ pub struct LayerReport {
 }
 
 /// One width of weights that was tried.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// Signed width of the weights in bits.
     pub weight_bits: u8,
-    /// Rows where float and quantised model predict the same class; `None` where the schema names no classes.
-    pub agreement: Option<Accuracy>,
-    /// Largest absolute difference of an output.
-    pub max_error: f64,
-}
-
-impl Attempt {
-    fn text(&self) -> String {
-        match self.agreement {
-            Some(a) => format!(
-                "the same class on {} of {} records, largest error {:.3e}",
-                a.correct, a.total, self.max_error
-            ),
-            None => format!("largest error {:.3e}", self.max_error),
-        }
-    }
+    /// Where it strays too far from the float model, in words; `None` where it does not.
+    pub shortfall: Option<String>,
 }
 
 /// Share of rows on which a classifier is to predict the float model's class.
@@ -98,12 +84,16 @@ pub struct QuantiseReport {
     pub rows: usize,
     /// Values outside their declared range, clipped to it before either model saw them.
     pub clipped_cells: usize,
+    /// The features that they are of, and how many of each, most first.
+    pub clipped_features: Vec<(String, usize)>,
+    /// Rows of which the float model predicts another class because of that.
+    pub clipped_classes: usize,
     /// Signed width of the weights in bits.
     pub weight_bits: u8,
     /// The widths that were tried, narrowest first; more than one where none was asked for and the first strayed too far
     /// from the float model.
     pub tried: Vec<Attempt>,
-    /// Accuracy of the float model, run by tract; `None` without labels.
+    /// Accuracy of the float model, run by tract, on the records before values were clipped; `None` without labels.
     pub float_accuracy: Option<Accuracy>,
     /// Accuracy of the quantised model; `None` without labels.
     pub quantised_accuracy: Option<Accuracy>,
@@ -161,10 +151,27 @@ impl QuantiseReport {
         self.deviation() <= 1.0 + 1e-9
     }
 
-    /// Whether it is faithful by enough for no wider weights to be tried.
-    pub(crate) fn settles_the_width(&self) -> bool {
+    /// Where it is not faithful by enough for no wider weights to be tried, in words.
+    pub(crate) fn shortfall(&self) -> Option<String> {
         let share = if self.probabilities { CHOSEN_ERROR_OF_PROBABILITIES } else { CHOSEN_ERROR };
-        self.is_faithful() && self.relative_error() <= share * RELATIVE_ERROR
+        let chosen = share * RELATIVE_ERROR;
+        if let Some(a) = self.agreement.filter(|_| self.disagreement() > 1.0 - AGREEMENT + 1e-9) {
+            return Some(format!(
+                "{} of {} calibration records get another class",
+                a.total - a.correct,
+                a.total
+            ));
+        }
+        if let Some(expected) = self.expected_disagreement.filter(|d| *d > EXPECTED_DISAGREEMENT) {
+            let percent = 100.0 * expected;
+            return Some(format!(
+                "{percent:.2} % of records like these may be expected to get another class"
+            ));
+        }
+        (self.relative_error() > chosen).then(|| {
+            let percent = 100.0 * self.relative_error();
+            format!("an output errs by {percent:.2} % of the range of the outputs")
+        })
     }
 
     /// What deserves a look before anybody commits to the model, in sentences.
@@ -172,21 +179,31 @@ impl QuantiseReport {
     pub fn warnings(&self) -> Vec<String> {
         let mut out = Vec::new();
         if self.clipped_cells > 0 {
+            let most = |(name, cells): &(String, usize)| format!(", most of feature `{name}` ({cells})");
+            let changed = match self.clipped_classes {
+                0 => String::new(),
+                n => format!(
+                    "; the float model predicts another class on {n} of {} records because of it",
+                    self.rows
+                ),
+            };
             out.push(format!(
-                "{} values of the calibration records lie outside the declared ranges and were clipped to them",
-                self.clipped_cells
+                "{} values of the calibration records lie outside the declared ranges and were clipped to them{}{changed}",
+                self.clipped_cells,
+                self.clipped_features.first().map(most).unwrap_or_default(),
             ));
         }
-        if let [first, .., last] = self.tried[..] {
-            out.push(format!(
-                "{}-bit weights stray too far from the float model on the calibration records ({}); widths up to {} bits were \
-                 tried and {} bits kept ({})",
-                first.weight_bits,
-                first.text(),
-                last.weight_bits,
-                self.weight_bits,
-                Attempt { weight_bits: self.weight_bits, agreement: self.agreement, max_error: self.max_error }.text()
-            ));
+        if let [.., before, last] = &self.tried[..] {
+            out.push(match (&last.shortfall, &before.shortfall) {
+                (None, Some(shortfall)) => {
+                    format!("weights have {} bits: with {}, {shortfall}", self.weight_bits, before.weight_bits)
+                }
+                _ => format!(
+                    "weights have {} bits, and no width up to {} brings the model close enough to the float model; wider \
+                     activations may",
+                    self.weight_bits, last.weight_bits
+                ),
+            });
         }
         if let Some(a) = self.agreement
             && self.disagreement() > 1.0 - AGREEMENT + 1e-9
@@ -205,8 +222,7 @@ impl QuantiseReport {
         }
         if self.relative_error() > RELATIVE_ERROR {
             out.push(format!(
-                "an output of the quantised model errs by {:.3e}, {:.2} % of the range of the outputs",
-                self.max_error,
+                "an output of the quantised model errs by {:.2} % of the range of the outputs",
                 100.0 * self.relative_error()
             ));
         }

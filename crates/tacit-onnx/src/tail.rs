@@ -5,7 +5,7 @@ use tacit_model::OutputScale;
 use crate::error::OnnxError;
 use crate::expand;
 use crate::function::Function;
-use crate::graph::{FloatGraph, FloatNode, FloatOp, TailOp, ValueId};
+use crate::graph::{FloatGraph, FloatNode, FloatOp, Norm, TailOp, ValueId};
 use crate::tensor::Tensor;
 
 /// What was taken off.
@@ -44,6 +44,7 @@ pub(crate) fn detach(graph: &mut FloatGraph, probabilities: bool, classes: usize
     let mut first = graph.output;
     let mut dropped = Vec::new();
     let mut normalised = None;
+    let mut sums_to_one = true;
     // A reshape is taken off only together with a tail operator before it.
     let mut passed = Vec::new();
     let mut at = graph.output;
@@ -70,8 +71,9 @@ pub(crate) fn detach(graph: &mut FloatGraph, probabilities: bool, classes: usize
             },
             FloatOp::Tail(op) => match op {
                 TailOp::ArgMax { x } => *x,
-                TailOp::Normaliser { x, .. } => {
+                TailOp::Normaliser { x, norm } => {
                     normalised.get_or_insert((at, dropped.len()));
+                    sums_to_one &= *norm == Norm::L1;
                     *x
                 }
                 TailOp::Softmax { x, group, .. } => {
@@ -110,6 +112,13 @@ pub(crate) fn detach(graph: &mut FloatGraph, probabilities: bool, classes: usize
         // What follows them picks a class, or names them.
         let kept = dropped.iter().position(|name| graph.nodes[first].name == *name);
         dropped.truncate(kept.unwrap_or(dropped.len()));
+    } else if normalised.is_some() {
+        // Divided by their sum, several sigmoids are no probabilities that a logit alone says; a softmax and a sigmoid with
+        // its complement add up to one already.
+        let added = scale == OutputScale::SoftmaxLogits || graph.nodes[graph.output].len() == 1;
+        if !(added && sums_to_one) {
+            scale = OutputScale::Plain;
+        }
     }
     graph.compact();
     expand::write_out(graph);
@@ -134,10 +143,10 @@ fn keep_probabilities(
     let node = graph.nodes[first].clone();
     match (scale, &node.op) {
         (OutputScale::Plain | OutputScale::Probabilities, _) => {
-            Err(OnnxError::Output("the model does not end in a softmax or a sigmoid".to_owned()))
+            Err(OnnxError::NoProbabilities("the model does not end in a softmax or a sigmoid"))
         }
         (_, FloatOp::Tail(TailOp::Softmax { log: true, .. })) => {
-            Err(OnnxError::Output("the model ends in logarithms of probabilities".to_owned()))
+            Err(OnnxError::NoProbabilities("the model ends in logarithms of probabilities"))
         }
         (OutputScale::SigmoidLogit, FloatOp::Function { .. }) if classes == 2 && node.len() == 1 => {
             let mut push = |op: FloatOp, shape: Vec<usize>| {

@@ -102,7 +102,7 @@ fn run(name: &str, bytes: &[u8], schema: &Schema, calibration: &[Vec<i64>]) -> (
         report.equalised
     );
     let at: Vec<String> =
-        report.tried.iter().map(|t| format!("{}: {:?}", t.weight_bits, t.agreement)).collect();
+        report.tried.iter().map(|t| format!("{}: {:?}", t.weight_bits, t.shortfall)).collect();
     println!("  tried {at:?}; {} nodes", model.architecture().nodes.len());
     for warning in report.warnings() {
         println!("  {warning}");

@@ -164,16 +164,11 @@ fn check_opset(model: &pb::ModelProto) -> Result<(), OnnxError> {
     if !named || OPSETS.contains(&version) {
         return Ok(());
     }
-    Err(OnnxError::Malformed(format!(
-        "the file is written for operator set {version}; {} to {} are read: export it again with `opset_version`, or \
-         convert it with onnx.version_converter",
-        OPSETS.start(),
-        OPSETS.end()
-    )))
+    Err(OnnxError::Opset { version, least: *OPSETS.start(), most: *OPSETS.end() })
 }
 
 /// Names every node whose operator has no translation, in one error.
-fn check_operators<'a>(nodes: impl Iterator<Item = &'a pb::NodeProto>) -> Result<(), OnnxError> {
+pub(crate) fn check_operators<'a>(nodes: impl Iterator<Item = &'a pb::NodeProto>) -> Result<(), OnnxError> {
     let unknown = |n: &&pb::NodeProto| !is_supported(&operator(n));
     let node = |n: &pb::NodeProto| UnsupportedNode { op: operator(n), node: node_name(n) };
     let nodes: Vec<UnsupportedNode> = nodes.filter(unknown).map(node).collect();
@@ -237,7 +232,13 @@ pub(crate) fn read_input(info: &pb::ValueInfoProto) -> Result<Input, OnnxError> 
         return Err(OnnxError::OpenAxes { input: info.name.clone(), axes });
     };
     if elements(&sample).is_none_or(|n| n > 1 << 20) || batch.is_some_and(|n| n > 1 << 16) {
-        return Err(fail("is too large".to_owned()));
+        let text = |d: &Option<usize>| d.map_or("?".to_owned(), |d| d.to_string());
+        let shape = dims.iter().map(text).collect::<Vec<_>>().join(", ");
+        return Err(fail(format!(
+            "has the shape [{shape}]; a record has at most {} values, a fixed number of samples at most {}",
+            1 << 20,
+            1 << 16
+        )));
     }
     Ok(Input { name: info.name.clone(), ty, batched, batch, shape: sample })
 }

@@ -242,9 +242,10 @@ impl<'a> Importer<'a> {
             let axis = self.sample_axis(view, axis, rank)?;
             let limit = 0..1 << 20;
             if !limit.contains(&before) || !limit.contains(&after) {
-                return Err(
-                    view.fail(format!("paddings of {before} and {after}; use Slice to cut something off"))
-                );
+                return Err(view.fail(match before.min(after) < 0 {
+                    true => format!("paddings of {before} and {after}; use Slice to cut something off"),
+                    false => format!("paddings of {before} and {after}; at most {} are added", limit.end - 1),
+                }));
             }
             (sides[0][axis], sides[1][axis]) = (before, after);
         }
