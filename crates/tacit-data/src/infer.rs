@@ -11,16 +11,20 @@ use crate::number::{MAX_UNITS, NumberError, is_number, scale};
 use crate::records::cell_error;
 use crate::table::Table;
 
-/// Most decimals that inference gives a feature.
+/// Most decimals that inference gives a feature ...
 const MAX_INFERRED_DECIMALS: u8 = 6;
+/// ... whose largest value has this many units of them at least; one of smaller values gets more, ...
+const MIN_UNITS: u64 = 100_000;
+/// ... up to as many as a schema may have.
+const MAX_SMALL_DECIMALS: u8 = 9;
 /// Most classes that inference finds.
 const MAX_CLASSES: usize = 4096;
 
 /// Infers a schema from every record of `table`.
 ///
 /// * **Names** are those of the columns, the label's apart; `x0`, `x1`, … where columns have only positions.
-/// * **Decimals** are the fewest that hold every value of the column, rounded half to even at six. A column whose
-///   values would not fit below 2^40 units has fewer.
+/// * **Decimals** are the fewest that hold every value of the column, rounded half to even at six; at seven to nine where all
+///   values are below 0.1, so that five digits count. A column whose values would not fit below 2^40 units has fewer.
 /// * **Ranges** are what was observed, widened by a quarter of its span on each side (rounded outwards to a unit). A
 ///   constant column is widened by a quarter of its magnitude, and by 1 at least.
 /// * **Classes** are `classes`, or else the distinct labels: in numerical order if all are whole numbers, otherwise in
@@ -46,10 +50,24 @@ fn infer(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema, Problem> 
         for (column, observed) in columns.iter().zip(&mut observed) {
             let cell = table.cell(row, *column);
             match cell.scale(MAX_INFERRED_DECIMALS, &mut scratch) {
-                Ok(scaled) => observed.add(scaled.units),
+                Ok(scaled) => observed.add(scaled.units, scaled.rounded),
                 Err(NumberError::TooLarge) => observed.add_large(cell, &mut scratch),
                 Err(error) => return Err(cell_error(table.place(row), &name(*column), cell, error, None)),
             }
+        }
+    }
+    for (column, observed) in columns.iter().zip(&mut observed) {
+        if let Some(mut finer) = observed.finer() {
+            for row in 0..table.rows() {
+                let cell = table.cell(row, *column);
+                match cell.scale(finer.finest, &mut scratch) {
+                    Ok(scaled) => finer.add(scaled.units, scaled.rounded),
+                    Err(error) => {
+                        return Err(cell_error(table.place(row), &name(*column), cell, error, None));
+                    }
+                }
+            }
+            *observed = finer;
         }
     }
     let features = columns
@@ -71,27 +89,46 @@ fn infer(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema, Problem> 
     Ok(Schema::new(features, classes)?)
 }
 
-/// What a column holds, in units of `10^-MAX_INFERRED_DECIMALS`.
+/// What a column holds, in units of `10^-finest`.
 #[derive(Clone)]
 struct Observed {
+    finest: u8,
     low: i64,
     high: i64,
     /// The fewest decimals that hold every value.
     decimals: u8,
     /// Whether a value does not fit.
     too_large: bool,
+    /// Whether a value has more decimals.
+    rounded: bool,
 }
 
 impl Default for Observed {
     fn default() -> Self {
-        Self { low: i64::MAX, high: i64::MIN, decimals: 0, too_large: false }
+        Self::new(MAX_INFERRED_DECIMALS)
     }
 }
 
 impl Observed {
-    fn add(&mut self, units: i64) {
+    fn new(finest: u8) -> Self {
+        Self { finest, low: i64::MAX, high: i64::MIN, decimals: 0, too_large: false, rounded: false }
+    }
+
+    fn add(&mut self, units: i64, rounded: bool) {
         (self.low, self.high) = (self.low.min(units), self.high.max(units));
-        self.decimals = self.decimals.max(significant_decimals(units));
+        self.decimals = self.decimals.max(significant_decimals(units, self.finest));
+        self.rounded |= rounded;
+    }
+
+    /// An empty column of more decimals, where values are small and these cut digits off.
+    fn finer(&self) -> Option<Self> {
+        let largest = self.low.unsigned_abs().max(self.high.unsigned_abs());
+        if self.too_large || !self.rounded || largest >= MIN_UNITS {
+            return None;
+        }
+        let enough = |more: &u8| largest * 10u64.pow(u32::from(*more)) >= MIN_UNITS;
+        let most = MAX_SMALL_DECIMALS - self.finest;
+        Some(Self::new(self.finest + (1..most).find(enough).unwrap_or(most)))
     }
 
     /// A cell that does not fit with all decimals.
@@ -110,7 +147,7 @@ impl Observed {
             return None;
         }
         // Exact: no value has more decimals. That is also how the values themselves round to so many.
-        let unit = 10i64.pow(u32::from(MAX_INFERRED_DECIMALS - self.decimals));
+        let unit = 10i64.pow(u32::from(self.finest - self.decimals));
         let range = widen(self.low / unit, self.high / unit, self.decimals);
         fits(range).then_some((self.decimals, range))
     }
@@ -145,9 +182,9 @@ fn fits((min, max): (i64, i64)) -> bool {
     min > -MAX_UNITS && max < MAX_UNITS
 }
 
-/// The fewest decimals that hold `units` of `10^-MAX_INFERRED_DECIMALS`.
-fn significant_decimals(mut units: i64) -> u8 {
-    let mut decimals = MAX_INFERRED_DECIMALS;
+/// The fewest decimals that hold `units` of `10^-finest`.
+fn significant_decimals(mut units: i64, finest: u8) -> u8 {
+    let mut decimals = finest;
     while decimals > 0 && units % 10 == 0 {
         units /= 10;
         decimals -= 1;
@@ -233,12 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_the_fewest_and_at_most_six() {
+    fn decimals_are_the_fewest_and_at_most_six_or_more_of_small_values() {
         assert_eq!(feature("1\n9"), (0, -1, 11));
         assert_eq!(feature("1.50\n9.25"), (2, -44, 1119));
         assert_eq!(feature("0.12345649\n0"), (6, -30_864, 154_320));
         assert_eq!(feature("0.1000004\n0"), (1, -1, 2));
-        assert_eq!(feature("1e-9\n0"), (0, -1, 1));
+        assert_eq!(feature("0.0123456789\n0"), (7, -30_865, 154_322));
+        assert_eq!(feature("-0.00123456789\n0"), (8, -154_322, 30_865));
+        assert_eq!(feature("0.000000123\n0"), (9, -31, 154));
+        assert_eq!(feature("0.01\n0.02"), (2, 0, 3));
+        assert_eq!(feature("1e-9\n0"), (9, -1, 2));
+        assert_eq!(feature("1e-10\n0"), (0, -1, 1));
     }
 
     #[test]

@@ -193,7 +193,7 @@ proptest! {
         if let Ok(schema) = infer_schema(&table, None) {
             let records = table.records(&schema, &ReadOptions::default()).unwrap();
             let f = &schema.features[0];
-            prop_assert!(f.decimals <= 6);
+            prop_assert!(f.decimals <= 9);
             let (low, high) = (records.rows.iter().map(|r| r[0]).min().unwrap(), records.rows.iter().map(|r| r[0]).max().unwrap());
             prop_assert!(f.min < low && high < f.max || f.max == (1 << 40) - 1 || f.min == 1 - (1 << 40));
         }
