@@ -174,6 +174,17 @@ impl QuantiseReport {
         })
     }
 
+    /// What was chosen, and why, in sentences.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        match &self.tried[..] {
+            [.., Attempt { weight_bits, shortfall: Some(shortfall) }, Attempt { shortfall: None, .. }] => {
+                vec![format!("weights have {} bits: with {weight_bits}, {shortfall}", self.weight_bits)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// What deserves a look before anybody commits to the model, in sentences.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -193,17 +204,14 @@ impl QuantiseReport {
                 self.clipped_features.first().map(most).unwrap_or_default(),
             ));
         }
-        if let [.., before, last] = &self.tried[..] {
-            out.push(match (&last.shortfall, &before.shortfall) {
-                (None, Some(shortfall)) => {
-                    format!("weights have {} bits: with {}, {shortfall}", self.weight_bits, before.weight_bits)
-                }
-                _ => format!(
-                    "weights have {} bits, and no width up to {} brings the model close enough to the float model; wider \
-                     activations may",
-                    self.weight_bits, last.weight_bits
-                ),
-            });
+        if let [.., Attempt { weight_bits, shortfall: Some(_) }] = self.tried[..]
+            && self.tried.len() > 1
+        {
+            out.push(format!(
+                "weights have {} bits, and no width up to {weight_bits} brings the model close enough to the float model; wider \
+                 activations may",
+                self.weight_bits
+            ));
         }
         if let Some(a) = self.agreement
             && self.disagreement() > 1.0 - AGREEMENT + 1e-9

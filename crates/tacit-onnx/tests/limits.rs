@@ -133,7 +133,8 @@ fn a_width_is_chosen_where_none_is_given() {
     assert_eq!((report.weight_bits, tried), (10, vec![8, 10]));
     assert!(report.is_faithful() && report.max_error <= 0.01 * report.output_range);
     assert!(model.architecture().params.iter().any(|p| p.width == 10));
-    let text = report.warnings().join("\n");
+    let text = report.notes().join("\n");
+    assert!(report.warnings().is_empty());
     assert!(
         text.starts_with("weights have 10 bits: with 8, an output errs by 1.57 % of the range"),
         "{text}"
