@@ -284,16 +284,28 @@ impl AnswerBound {
             return Err(AnswerError::MarginSide);
         }
         let of_logits = answers.architecture.output_scale != OutputScale::Probabilities;
+        let (part, whole) = (threshold.mantissa, threshold.denominator());
+        let improbable = !(1..whole).contains(&part);
+        let text = || format!("{} {} {threshold}", quantity.text(answers), side.sign());
         let exact = match quantity {
-            Quantity::Probability(_) if !(1..threshold.denominator()).contains(&threshold.mantissa) => {
+            // What holds a probability can hold more, so that its range does not tell which bounds say nothing.
+            Quantity::Output(_) if improbable && !of_logits => {
                 return Err(AnswerError::NotAProbability(threshold.to_string()));
+            }
+            Quantity::Probability(_) if improbable => {
+                return Err(AnswerError::NotAProbability(threshold.to_string()));
+            }
+            Quantity::Margin(_) if !of_logits && (part < -whole || (part == -whole && !side.is_strict())) => {
+                return Err(AnswerError::Always(text()));
+            }
+            Quantity::Margin(_) if !of_logits && (part > whole || (part == whole && side.is_strict())) => {
+                return Err(AnswerError::Never(text()));
             }
             Quantity::Probability(_) if of_logits => probability_bound(side, threshold, answers)?.into(),
             _ => value_bound(side, threshold, answers)?,
         };
         let (lo, hi) = form.bounds(answers);
         let (lo, hi) = (i128::from(lo), i128::from(hi));
-        let text = || format!("{} {} {threshold}", quantity.text(answers), side.sign());
         let (always, never) =
             if side.is_lower_bound() { (exact <= lo, exact > hi) } else { (exact >= hi, exact < lo) };
         match i64::try_from(exact) {
@@ -459,7 +471,12 @@ fn parse_quantity(text: &str, answers: &Answers<'_>) -> Result<Quantity, AnswerE
         let unquoted = between('"', '"').or_else(|| between('«', '»')).unwrap_or(name);
         answers.architecture.schema.classes.iter().position(|c| c.name == unquoted).map(|i| i as u32)
     };
+    let numbered = answers.architecture.schema.classes.iter().any(|c| is_numeral(&c.name));
     let index = |name: &str, count: usize| {
+        // `0` of classes called 1, 2 and 3 would be the one called 1.
+        if numbered && is_numeral(name) {
+            return Err(E::NumberedClass { name: shown(name), names: answers.names() });
+        }
         let found = name.parse::<u32>().ok().filter(|i| (*i as usize) < count);
         found.ok_or_else(|| E::Name { name: shown(name), names: answers.names() })
     };
@@ -487,6 +504,11 @@ fn parse_quantity(text: &str, answers: &Answers<'_>) -> Result<Quantity, AnswerE
         _ if plain => output(text),
         _ => of_class(text).map(Quantity::Probability),
     }
+}
+
+/// Whether a name could be taken for an index.
+fn is_numeral(name: &str) -> bool {
+    name.trim().parse::<i64>().is_ok()
 }
 
 /// A fact of an answer.
@@ -662,6 +684,17 @@ pub enum AnswerError {
     /// No such class or output.
     #[error("`{name}` is no class or output of the model (there are {names})")]
     Name {
+        /// What was given.
+        name: String,
+        /// What there is.
+        names: String,
+    },
+    /// An index where classes are called by numbers.
+    #[error(
+        "`{name}` is no class of the model (there are {names}); where classes are called by numbers, numbers are names and not \
+         positions"
+    )]
+    NumberedClass {
         /// What was given.
         name: String,
         /// What there is.

@@ -123,6 +123,33 @@ fn what_cannot_be_stated_says_what_can() {
         let e = read(&sigmoid, &format!("class 1 >= {bad}")).unwrap_err();
         assert!(matches!(e, E::NotAProbability(_)), "{bad}: {e}");
     }
+    // Probabilities kept in the model, in a range that holds more than those.
+    let kept = architecture(3, 3, S::Probabilities);
+    for bad in ["0", "1", "-0.1", "1.5"] {
+        for what in ["class 1", "probability[class 1]", "output[class 1]", "output[1]"] {
+            for side in [">=", ">", "<=", "<"] {
+                let e = read(&kept, &format!("{what} {side} {bad}")).unwrap_err();
+                assert!(matches!(e, E::NotAProbability(_)), "{what} {side} {bad}: {e}");
+            }
+        }
+    }
+    assert!(read(&kept, "output[class 1] >= 0.5").is_ok() && read(&kept, "margin[class 1] >= -0.5").is_ok());
+    for (text, always) in [("-1", true), ("-1.5", true), ("1.5", false)] {
+        let e = read(&kept, &format!("margin[class 1] >= {text}")).unwrap_err();
+        assert!(if always { matches!(e, E::Always(_)) } else { matches!(e, E::Never(_)) }, "{text}: {e}");
+    }
+
+    // Classes called by numbers: an index would mean another class than the one of that name.
+    let mut numbered = architecture(3, 3, S::Plain);
+    for (class, name) in numbered.schema.classes.iter_mut().zip(["1", "2", "3"]) {
+        class.name = name.into();
+    }
+    assert_eq!(read(&numbered, "1 >= 0.8"), Ok(("output[1] >= 0.8".into(), 205)));
+    for bad in ["0 >= 0.8", "output[0] >= 0.8", "margin[0] > 1"] {
+        let e = read(&numbered, bad).unwrap_err();
+        assert!(matches!(e, E::NumberedClass { .. }) && e.to_string().contains("1, 2, 3"), "{bad}: {e}");
+    }
+    assert!(matches!(read(&numbered, "malignant >= 0.8"), Err(E::Name { .. })));
     assert!(matches!(read(&sigmoid, "output[class 0] >= 1"), Err(E::SharedLogit(_))));
     assert_eq!(read(&sigmoid, "margin[class 1] >= 1"), Err(E::OneOutput));
     let mut fine = sigmoid;
