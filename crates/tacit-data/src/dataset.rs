@@ -1,12 +1,13 @@
 //! Test sets: a table read by a schema, with labels and the columns that tell groups apart.
 
+use std::ops::Range;
 use std::path::Path;
 
 use tacit_model::{Dataset, Grouping, Labels, Schema};
 
 use crate::error::{DataError, Problem};
 use crate::number::NumberError;
-use crate::records::{OutOfRangePolicy, ReadOptions, Records, cell_error};
+use crate::records::{OutOfRangePolicy, ReadOptions, Records};
 use crate::table::Table;
 
 /// Most decimals of labels that are numbers.
@@ -25,6 +26,23 @@ pub struct TestSetFile {
     pub numbered_labels: bool,
     /// Cells outside their feature's range: kept as they are, clipped by whoever runs the model.
     pub out_of_range_cells: usize,
+}
+
+/// What a model that predicts numbers should answer, one number per record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Targets {
+    /// Unit of the values: `10^-decimals`.
+    pub decimals: u8,
+    /// The number of every record.
+    pub values: Vec<i64>,
+}
+
+impl Targets {
+    /// The numbers as floats.
+    pub fn floats(&self) -> impl Iterator<Item = f64> + '_ {
+        let unit = 10f64.powi(self.decimals.into());
+        self.values.iter().map(move |v| *v as f64 / unit)
+    }
 }
 
 /// Reads the test set at `path`. `label` names the column or array of labels; `groupings` the columns that tell groups
@@ -52,9 +70,8 @@ impl Table {
 
     fn to_dataset(&self, schema: &Schema, groupings: &[&str]) -> Result<TestSetFile, Problem> {
         let options = ReadOptions { out_of_range: OutOfRangePolicy::Clip, ..ReadOptions::default() };
-        let numbers = schema.classes.is_empty();
-        let Records { rows, labels, mut ignored_columns, rounded_cells, out_of_range_cells, .. } =
-            self.to_records(schema, &options, !numbers)?;
+        let Records { rows, labels, targets, mut ignored_columns, rounded_cells, out_of_range_cells, .. } =
+            self.to_records(schema, &options)?;
         let named = |row: usize| {
             let text = self.label_cell(row).text();
             schema.classes.iter().any(|class| class.name == text)
@@ -62,14 +79,16 @@ impl Table {
         // Where a class is called by a number, numbers are names.
         let numbers_are_names = schema.classes.iter().any(|class| class.name.trim().parse::<i64>().is_ok());
         let numbered_labels = labels.is_some() && !numbers_are_names && !(0..self.rows()).all(named);
-        let labels = match (self.label_name(), labels) {
-            (None, _) => None,
-            (Some(column), Some(indices)) => Some(Labels::Classes {
+        let labels = match (self.label_name(), labels, targets) {
+            (Some(column), Some(indices), _) => Some(Labels::Classes {
                 column: column.to_owned(),
                 classes: schema.classes.iter().map(|c| c.name.clone()).collect(),
                 indices: indices.into_iter().map(|i| i as u32).collect(),
             }),
-            (Some(column), None) => Some(self.numbers(column)?),
+            (Some(column), None, Some(Targets { decimals, values })) => {
+                Some(Labels::Numbers { column: column.to_owned(), decimals, values })
+            }
+            _ => None,
         };
         let groupings: Vec<Grouping> =
             groupings.iter().map(|name| self.grouping(name)).collect::<Result<_, _>>()?;
@@ -78,13 +97,13 @@ impl Table {
         Ok(TestSetFile { dataset, ignored_columns, rounded_cells, numbered_labels, out_of_range_cells })
     }
 
-    /// Labels that are numbers, in the fewest decimals that hold each exactly, or rounded half to even to nine.
-    fn numbers(&self, column: &str) -> Result<Labels, Problem> {
+    /// Labels of some rows that are numbers, in the fewest decimals that hold each exactly, or rounded half to even to nine.
+    pub(crate) fn targets(&self, column: &str, rows: Range<usize>) -> Result<Targets, Problem> {
         let mut scratch = String::new();
         let mut last = None;
         for decimals in 0..=MAX_DECIMALS {
-            let (mut values, mut exact) = (Vec::with_capacity(self.rows()), true);
-            for row in 0..self.rows() {
+            let (mut values, mut exact) = (Vec::with_capacity(rows.len()), true);
+            for row in rows.clone() {
                 let cell = self.label_cell(row);
                 match cell.scale(decimals, &mut scratch) {
                     Ok(scaled) => {
@@ -95,14 +114,23 @@ impl Table {
                     Err(NumberError::TooLarge) if last.is_some() => {
                         return last.ok_or(Problem::NoRecords);
                     }
-                    Err(e) => return Err(cell_error(self.place(row), column, cell, e, None)),
+                    Err(e @ NumberError::TooLarge) => {
+                        return Err(self.cell_error(row, column, cell, e, None));
+                    }
+                    Err(_) => {
+                        return Err(Problem::NotATarget {
+                            place: self.place(row),
+                            column: column.to_owned(),
+                            text: cell.text().into_owned(),
+                        });
+                    }
                 }
             }
-            let labels = Labels::Numbers { column: column.to_owned(), decimals, values };
+            let targets = Targets { decimals, values };
             if exact {
-                return Ok(labels);
+                return Ok(targets);
             }
-            last = Some(labels);
+            last = Some(targets);
         }
         last.ok_or(Problem::NoRecords)
     }
@@ -112,17 +140,12 @@ impl Table {
         let column = names.iter().position(|n| n == name).ok_or_else(|| Problem::NotThere {
             what: "column",
             name: name.to_owned(),
-            present: names.to_vec(),
+            // An archive has arrays in the place of columns.
+            present: if self.column_names().is_some() { names.to_vec() } else { self.arrays() },
         })?;
         let values: Vec<_> = (0..self.rows()).map(|row| self.cell(row, column).text().into_owned()).collect();
         if let Some(row) = values.iter().position(String::is_empty) {
-            return Err(cell_error(
-                self.place(row),
-                name,
-                self.cell(row, column),
-                NumberError::Missing,
-                None,
-            ));
+            return Err(self.cell_error(row, name, self.cell(row, column), NumberError::Missing, None));
         }
         Ok(Grouping::of(name.to_owned(), &values))
     }
@@ -187,8 +210,12 @@ mod tests {
         let file = read(csv, Some("y"), &[], &[]).unwrap();
         let Some(Labels::Numbers { decimals, values, .. }) = file.dataset.labels() else { panic!() };
         assert_eq!((*decimals, &values[..]), (2, &[25, -300, 1000][..]));
-        assert!(read("a,b,y\n1,1,nan\n", Some("y"), &[], &[]).is_err());
-        assert!(read("a,b,y\n1,1,\n", Some("y"), &[], &[]).is_err());
+        for (label, what) in
+            [("nan", "a missing label (`nan`)"), ("", "a missing label;"), ("yes", "`yes` is not a number")]
+        {
+            let error = read(&format!("a,b,y\n1,1,{label}\n"), Some("y"), &[], &[]).unwrap_err().to_string();
+            assert!(error.contains(what) && error.contains("the model predicts numbers"), "{error}");
+        }
     }
 
     #[test]

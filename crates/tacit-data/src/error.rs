@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::number::MAX_UNITS;
+
 /// Longest text of a file that is repeated in an error, in characters.
 const SHOWN: usize = 40;
 /// Most names that are listed in an error.
@@ -38,7 +40,7 @@ impl fmt::Display for Place {
 /// What is wrong with one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellProblem {
-    /// The file has nothing there.
+    /// The file has nothing there, or a mark such as `NaN` that says so.
     Missing,
     /// No finite decimal number.
     NotANumber,
@@ -71,6 +73,12 @@ pub enum Problem {
     /// A format that this build leaves out.
     #[error("{0} files are not read here; use CSV, JSON or .npy")]
     NotRead(&'static str),
+    /// Not a byte, or nothing but blanks.
+    #[error("the file is empty")]
+    Empty,
+    /// A format that no build reads, told by how the file begins.
+    #[error("{0} files are not read; save the records as CSV, .npy or .npz")]
+    Foreign(&'static str),
     /// Not well-formed in its format.
     #[error("not a well-formed {format} file: {message}")]
     Malformed {
@@ -140,6 +148,18 @@ pub enum Problem {
         /// The shape that would do.
         expected: String,
     },
+    /// An array whose axes are not those of the model's input.
+    #[error(
+        "the array of samples has shape {}; the model's input is {}",
+        shape_text(found),
+        input_text(expected)
+    )]
+    Axes {
+        /// The array's shape, the samples' axis first.
+        found: Vec<usize>,
+        /// The shape of one sample for the model.
+        expected: Vec<usize>,
+    },
     /// A cell that is no allowed value.
     #[error("{}", cell_text(*.place, column, text, *.problem, range.as_deref()))]
     Cell {
@@ -153,6 +173,8 @@ pub enum Problem {
         problem: CellProblem,
         /// The allowed range, where a schema gives one.
         range: Option<String>,
+        /// Whether the labels were named: the cell is none then.
+        labelled: bool,
     },
     /// A label that is no class of the schema.
     #[error(
@@ -171,11 +193,22 @@ pub enum Problem {
         /// Names of the classes.
         classes: Vec<String>,
     },
-    /// Labels asked for where the schema has no classes.
-    #[error("the schema has no classes, so the labels in {} mean nothing", quoted(.0))]
-    NoClasses(String),
+    /// A label that is no number, of a model that predicts numbers.
+    #[error(
+        "{place}, column {}: {}; the model predicts numbers (the schema has no classes), so labels are numbers",
+        quoted(column),
+        label_text(text, "a number")
+    )]
+    NotATarget {
+        /// The row.
+        place: Place,
+        /// Name of the label column.
+        column: String,
+        /// The label.
+        text: String,
+    },
     /// A label column that does not hold classes.
-    #[error("{place}, column {}: {} is not a class name or a whole number", quoted(column), quoted(text))]
+    #[error("{place}, column {}: {}", quoted(column), label_text(text, "a class name or a whole number"))]
     NotAClass {
         /// The row.
         place: Place,
@@ -252,16 +285,51 @@ fn shape_text(shape: &[usize]) -> String {
     format!("({text})")
 }
 
+/// The shape of the model's input, its first axis that of the samples.
+fn input_text(sample: &[usize]) -> String {
+    let axes: Vec<String> = sample.iter().map(usize::to_string).collect();
+    format!("(samples, {})", axes.join(", "))
+}
+
+/// What is wrong with a label.
+fn label_text(text: &str, wanted: &str) -> String {
+    match is_missing_label(text) {
+        true => missing_text("label", text),
+        false => format!("{} is not {wanted}", quoted(text)),
+    }
+}
+
+/// Whether a label says that there is none, in one of the ways in which spreadsheets and data frames do.
+pub(crate) fn is_missing_label(text: &str) -> bool {
+    ["", "nan", "na", "n/a", "?"].iter().any(|mark| text.trim().eq_ignore_ascii_case(mark))
+}
+
+/// Whether a cell that is no number says that there is none. These two marks may well be the names of classes.
+pub(crate) fn is_missing(text: &str) -> bool {
+    is_missing_label(text) || ["null", "none"].iter().any(|mark| text.trim().eq_ignore_ascii_case(mark))
+}
+
+fn missing_text(what: &str, text: &str) -> String {
+    match text.trim() {
+        "" => format!("a missing {what}"),
+        mark => format!("a missing {what} ({})", quoted(mark)),
+    }
+}
+
 fn cell_text(place: Place, column: &str, text: &str, problem: CellProblem, range: Option<&str>) -> String {
     let what = match problem {
-        CellProblem::Missing => "nothing is there".to_owned(),
+        CellProblem::Missing => missing_text("value", text),
         CellProblem::NotANumber => format!("{} is not a number", quoted(text)),
         CellProblem::TooLarge => format!("{} is too large", quoted(text)),
         CellProblem::OutOfRange => format!("{} is out of range", quoted(text)),
     };
     let what_to_do = match range {
         Some(range) => format!("a number in {range} is allowed"),
-        None => "only the label column may hold anything but numbers; name it, or write a schema".to_owned(),
+        None => match problem {
+            CellProblem::Missing => return format!("{place}, column {}: {what}", quoted(column)),
+            CellProblem::TooLarge => format!("numbers below {MAX_UNITS} (2^40) are read"),
+            _ => "only the label column may hold anything but numbers".to_owned(),
+        },
     };
     format!("{place}, column {}: {what}; {what_to_do}", quoted(column))
 }

@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use tacit_model::{Class, Feature, Schema};
 
 use crate::cell::Cell;
-use crate::error::{DataError, Problem};
+use crate::error::{DataError, Problem, is_missing_label};
 use crate::number::{MAX_UNITS, NumberError, is_number, scale};
-use crate::records::cell_error;
 use crate::table::Table;
 
 /// Most decimals that inference gives a feature ...
@@ -52,7 +51,7 @@ fn infer(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema, Problem> 
             match cell.scale(MAX_INFERRED_DECIMALS, &mut scratch) {
                 Ok(scaled) => observed.add(scaled.units, scaled.rounded),
                 Err(NumberError::TooLarge) => observed.add_large(cell, &mut scratch),
-                Err(error) => return Err(cell_error(table.place(row), &name(*column), cell, error, None)),
+                Err(error) => return Err(table.cell_error(row, &name(*column), cell, error, None)),
             }
         }
     }
@@ -170,7 +169,7 @@ fn range_of_large(
                 }
             }
             Err((row, error)) if decimals == 0 => {
-                return Err(cell_error(table.place(row), name, table.cell(row, column), error, None));
+                return Err(table.cell_error(row, name, table.cell(row, column), error, None));
             }
             Err(_) => {}
         }
@@ -233,7 +232,7 @@ fn infer_classes(table: &Table, label: &str) -> Result<Vec<Class>, Problem> {
         let cell = table.label_cell(row);
         let name = class_name(cell);
         let whole = name.parse::<i64>().is_ok();
-        if name.is_empty() || (!whole && is_number(&name)) {
+        if is_missing_label(&name) || (!whole && is_number(&name)) {
             let text = name.into_owned();
             return Err(Problem::NotAClass { place: table.place(row), column: label.to_owned(), text });
         }
@@ -309,12 +308,27 @@ mod tests {
         assert_eq!(names("10 9 2.0 9").unwrap(), ["2", "9", "10"]);
         assert_eq!(names("b a B 10").unwrap(), ["10", "B", "a", "b"]);
         assert!(names("1 1.5").unwrap_err().contains("`1.5` is not a class name"));
-        assert!(names("a  b").unwrap_err().contains("(empty) is not a class name"));
+        for missing in ["", "?", "NA", "nan"] {
+            assert!(
+                names(&format!("a {missing} b"))
+                    .unwrap_err()
+                    .contains("row 1 (line 3), column `y`: a missing label")
+            );
+        }
     }
 
     #[test]
     fn text_columns_are_refused() {
         let error = schema("id,a\nP-1,2\n", None).unwrap_err();
         assert!(error.contains("column `id`: `P-1` is not a number; only the label column may"), "{error}");
+        for mark in ["NaN", "?", "NA", "n/a"] {
+            let error = schema(&format!("a,b\n{mark},2\n"), None).unwrap_err();
+            assert!(error.ends_with(&format!("column `a`: a missing value (`{mark}`)")), "{error}");
+        }
+        let error = schema("a\n1e300\n", None).unwrap_err();
+        assert!(
+            error.ends_with("`1e300` is too large; numbers below 1099511627776 (2^40) are read"),
+            "{error}"
+        );
     }
 }

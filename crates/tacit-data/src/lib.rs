@@ -47,7 +47,7 @@ mod records;
 mod schema_file;
 mod table;
 
-pub use dataset::{TestSetFile, read_dataset};
+pub use dataset::{Targets, TestSetFile, read_dataset};
 pub use error::{CellProblem, DataError, Place, Problem};
 pub use infer::infer_schema;
 pub use records::{

@@ -11,6 +11,10 @@ pub(crate) fn from_npz(
     label: Option<&str>,
 ) -> Result<(Array, Option<Array>, Vec<String>), Problem> {
     const SAMPLES: &str = "X";
+    if !bytes.starts_with(b"PK") {
+        let message = "it is no zip archive, as numpy.savez writes one".to_owned();
+        return Err(Problem::Malformed { format: ".npz", message });
+    }
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| malformed_npz(&e))?;
     let mut names = Vec::new();
     for name in archive.file_names() {
@@ -36,5 +40,5 @@ pub(crate) fn from_npz(
 }
 
 fn malformed_npz(error: &zip::result::ZipError) -> Problem {
-    Problem::Malformed { format: ".npz", message: error.to_string() }
+    Problem::Malformed { format: ".npz", message: format!("{error} (was it copied whole?)") }
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 use tacit_model::{Schema, format_decimal};
 
 use crate::cell::Cell;
-use crate::error::{CellProblem, DataError, Place, Problem};
+use crate::dataset::Targets;
+use crate::error::{CellProblem, DataError, Problem, is_missing, is_missing_label};
 use crate::infer::class_name;
 use crate::number::NumberError;
 use crate::table::{Format, Table};
@@ -48,8 +49,10 @@ pub struct Records {
     /// units of its feature's last decimal and below 2^40 in magnitude. Under [`OutOfRangePolicy::Clip`] values may
     /// leave their feature's range.
     pub rows: Vec<Vec<i64>>,
-    /// Class index of every record, where labels were asked for.
+    /// Class index of every record, where labels were asked for and the schema has classes.
     pub labels: Option<Vec<usize>>,
+    /// The number that each record should be answered with, where labels were asked for and the schema has no classes.
+    pub targets: Option<Targets>,
     /// Columns or arrays of the file that are neither feature nor label.
     pub ignored_columns: Vec<String>,
     /// Cells that had more decimals than the schema and were rounded half to even.
@@ -116,16 +119,10 @@ impl Table {
     /// # Errors
     /// [`DataError`] names columns that are missing, or the first cell or label that is not allowed.
     pub fn records(&self, schema: &Schema, options: &ReadOptions) -> Result<Records, DataError> {
-        self.to_records(schema, options, true).map_err(|problem| problem.in_file(self.file()))
+        self.to_records(schema, options).map_err(|problem| problem.in_file(self.file()))
     }
 
-    /// The same, with labels that are classes, where there are any, only if `classes` says so.
-    pub(crate) fn to_records(
-        &self,
-        schema: &Schema,
-        options: &ReadOptions,
-        classes: bool,
-    ) -> Result<Records, Problem> {
+    pub(crate) fn to_records(&self, schema: &Schema, options: &ReadOptions) -> Result<Records, Problem> {
         let (chosen, source) = match options.rows {
             RowChoice::All => (0..self.rows(), self.file().to_owned()),
             RowChoice::One(choice) => {
@@ -137,6 +134,7 @@ impl Table {
         let mut records = Records {
             rows: Vec::with_capacity(chosen.len()),
             labels: None,
+            targets: None,
             ignored_columns: self.ignored_columns(&columns),
             rounded_cells: 0,
             out_of_range_cells: 0,
@@ -147,8 +145,7 @@ impl Table {
             let mut values = Vec::with_capacity(columns.len());
             for (feature, column) in schema.features.iter().zip(&columns) {
                 let cell = self.cell(row, *column);
-                let error =
-                    |e| cell_error(self.place(row), &feature.name, cell, e, Some(feature.range_text()));
+                let error = |e| self.cell_error(row, &feature.name, cell, e, Some(feature.range_text()));
                 let scaled = cell.scale(feature.decimals, &mut scratch).map_err(|e| error(e.into()))?;
                 records.rounded_cells += usize::from(scaled.rounded);
                 if !(feature.min..=feature.max).contains(&scaled.units) {
@@ -161,9 +158,14 @@ impl Table {
             }
             records.rows.push(values);
         }
-        if let Some(label) = self.label_name().filter(|_| classes) {
-            let classes = ClassMap::new(schema, label)?;
-            records.labels = Some(chosen.map(|row| classes.index(self, row)).collect::<Result<_, _>>()?);
+        match self.label_name() {
+            None => {}
+            // A model that predicts numbers is measured against numbers.
+            Some(label) if schema.classes.is_empty() => records.targets = Some(self.targets(label, chosen)?),
+            Some(label) => {
+                let classes = ClassMap::new(schema, label);
+                records.labels = Some(chosen.map(|row| classes.index(self, row)).collect::<Result<_, _>>()?);
+            }
         }
         Ok(records)
     }
@@ -254,14 +256,11 @@ struct ClassMap<'a> {
 }
 
 impl<'a> ClassMap<'a> {
-    fn new(schema: &'a Schema, column: &'a str) -> Result<Self, Problem> {
-        if schema.classes.is_empty() {
-            return Err(Problem::NoClasses(column.to_owned()));
-        }
+    fn new(schema: &'a Schema, column: &'a str) -> Self {
         let names: Vec<&str> = schema.classes.iter().map(|class| class.name.as_str()).collect();
         let numbers_are_indices = names.iter().all(|name| name.trim().parse::<i64>().is_err());
         let by_name = names.iter().enumerate().map(|(i, name)| (*name, i)).collect();
-        Ok(Self { column, names, by_name, numbers_are_indices })
+        Self { column, names, by_name, numbers_are_indices }
     }
 
     fn index(&self, table: &Table, row: usize) -> Result<usize, Problem> {
@@ -269,11 +268,13 @@ impl<'a> ClassMap<'a> {
         let (text, name) = (cell.text(), class_name(cell));
         let by_name = self.by_name.get(text.as_ref()).or_else(|| self.by_name.get(name.as_ref())).copied();
         let by_number = || name.parse().ok().filter(|i| self.numbers_are_indices && *i < self.names.len());
-        by_name.or_else(by_number).ok_or_else(|| Problem::Label {
-            place: table.place(row),
-            column: self.column.to_owned(),
-            text: text.into_owned(),
-            classes: self.names.iter().map(|name| (*name).to_owned()).collect(),
+        let (place, column) = (table.place(row), self.column.to_owned());
+        by_name.or_else(by_number).ok_or_else(|| match is_missing_label(&text) {
+            true => Problem::NotAClass { place, column, text: text.into_owned() },
+            false => {
+                let classes = self.names.iter().map(|name| (*name).to_owned()).collect();
+                Problem::Label { place, column, text: text.into_owned(), classes }
+            }
         })
     }
 }
@@ -288,19 +289,22 @@ impl From<NumberError> for CellProblem {
     }
 }
 
-/// The error that names a bad cell.
-pub(crate) fn cell_error(
-    place: Place,
-    column: &str,
-    cell: Cell<'_>,
-    problem: impl Into<CellProblem>,
-    range: Option<String>,
-) -> Problem {
-    Problem::Cell {
-        place,
-        column: column.to_owned(),
-        text: cell.text().into_owned(),
-        problem: problem.into(),
-        range,
+impl Table {
+    /// The error that names a bad cell.
+    pub(crate) fn cell_error(
+        &self,
+        row: usize,
+        column: &str,
+        cell: Cell<'_>,
+        problem: impl Into<CellProblem>,
+        range: Option<String>,
+    ) -> Problem {
+        let text = cell.text().into_owned();
+        let problem = match problem.into() {
+            CellProblem::NotANumber if is_missing(&text) => CellProblem::Missing,
+            other => other,
+        };
+        let labelled = self.label_name().is_some();
+        Problem::Cell { place: self.place(row), column: column.to_owned(), text, problem, range, labelled }
     }
 }

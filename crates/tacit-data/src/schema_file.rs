@@ -30,9 +30,24 @@ pub fn parse_schema(bytes: &[u8], file: &str) -> Result<Schema, DataError> {
             return Err(Problem::TooBig { limit: MAX_SCHEMA_BYTES, unit: "bytes" });
         }
         serde_json::from_str(utf8(bytes)?)
-            .map_err(|e| Problem::Malformed { format: "schema", message: e.to_string() })
+            .map_err(|e| Problem::Malformed { format: "schema", message: in_words(&e.to_string()) })
     };
     parse().map_err(|problem| problem.in_file(file))
+}
+
+/// What the parser found, with an example in the place of the names of its types.
+fn in_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        ("struct Class", "a class such as {\"name\": \"benign\"}"),
+        (
+            "struct RawFeature",
+            "a feature such as {\"name\": \"age\", \"decimals\": 0, \"min\": \"0\", \"max\": \"120\"}",
+        ),
+        ("struct RawSchema", "an object with \"format\", \"features\" and \"classes\""),
+        ("expected u8", "expected a whole number from 0 to 9"),
+        ("expected a string", "expected text in quotes, such as \"min\": \"-5\""),
+    ];
+    WORDS.iter().fold(message.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 /// The text of a schema file: indented JSON that ends in a line feed.

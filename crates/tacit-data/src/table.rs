@@ -102,6 +102,12 @@ impl Table {
     }
 
     fn parse(bytes: &[u8], format: Format, file: &str, label: Option<&str>) -> Result<Self, Problem> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(Problem::Empty);
+        }
+        if let Some(foreign) = foreign(bytes) {
+            return Err(Problem::Foreign(foreign));
+        }
         #[cfg(feature = "npz")]
         let (mut other_arrays, mut label_array) = (Vec::new(), None);
         #[cfg(not(feature = "npz"))]
@@ -172,13 +178,53 @@ impl Table {
         }
     }
 
-    /// Number of columns, the label's included.
-    pub(crate) fn width(&self) -> usize {
+    /// Number of columns, the label's included; of an array, values in a sample.
+    #[must_use]
+    pub fn width(&self) -> usize {
         match &self.body {
             Body::Csv(t) => t.names.len(),
             Body::Objects(t) => t.names.len(),
             Body::Arrays(t) => t.width,
             Body::Array(a) => a.width(),
+        }
+    }
+
+    /// Refuses an array of samples that has as many axes as the model's input and not the same, axes of length 1 aside, which
+    /// change no order. One with more or fewer axes, such as a row of values for each sample, is taken in its order.
+    ///
+    /// # Errors
+    /// [`Problem::Axes`] names both shapes.
+    pub fn check_axes(&self, sample: &[usize]) -> Result<(), DataError> {
+        let long = |axes: &[usize]| axes.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
+        match self.array_shape() {
+            Some(found)
+                if sample.len() > 1
+                    && found.len() == sample.len() + 1
+                    && long(&found[1..]) != long(sample) =>
+            {
+                Err(Problem::Axes { found: found.to_vec(), expected: sample.to_vec() }.in_file(&self.file))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there are labels and all of them are numbers.
+    #[must_use]
+    pub fn has_numbers_for_labels(&self) -> bool {
+        self.label_name().is_some_and(|column| self.targets(column, 0..self.rows()).is_ok())
+    }
+
+    /// Names of the arrays of an archive.
+    pub(crate) fn arrays(&self) -> Vec<String> {
+        let labels = match &self.label {
+            Some(Label { name, source: LabelSource::Array(_) }) => Some(name),
+            _ => None,
+        };
+        match self.body {
+            Body::Array(_) => {
+                std::iter::once(&"X".to_owned()).chain(labels).chain(&self.other_arrays).cloned().collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -201,7 +247,8 @@ impl Table {
     }
 
     /// Name of the labels, where there are any.
-    pub(crate) fn label_name(&self) -> Option<&str> {
+    #[must_use]
+    pub fn label_name(&self) -> Option<&str> {
         self.label.as_ref().map(|label| label.name.as_str())
     }
 
@@ -256,6 +303,25 @@ impl Body {
             name: name.to_owned(),
             present: names.clone(),
         })
+    }
+}
+
+/// The name of a common format of tables that is not read, by how its files begin.
+fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    // What a workbook's archive may hold first, by the programs that write some; the name stands at a fixed place.
+    const PARTS: [&[u8]; 4] = [b"[Content_Types].xml", b"docProps/", b"_rels/", b"xl/"];
+    match bytes {
+        [b'P', b'A', b'R', b'1', ..] => Some("Parquet"),
+        [b'P', b'K', 3, 4, ..]
+            if bytes.get(30..).is_some_and(|name| PARTS.iter().any(|part| name.starts_with(part))) =>
+        {
+            Some("Excel (.xlsx)")
+        }
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => Some("Excel (.xls)"),
+        [0x89, b'H', b'D', b'F', ..] => Some("HDF5"),
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some("Arrow (Feather)"),
+        _ => None,
     }
 }
 

@@ -122,7 +122,7 @@ fn numbers_are_class_indices_unless_classes_are_numbers() {
     assert_eq!(labels(named, "yes no 1 0 1.0 +1").unwrap(), [1, 0, 1, 0, 1, 1]);
     assert_eq!(labels(numbered, "2 1 1.0 2e0").unwrap(), [1, 0, 0, 1]);
     assert!(labels(numbered, "0").unwrap_err().contains("the label `0` is not a class"));
-    assert!(labels("", "0").unwrap_err().contains("the schema has no classes"));
+    assert!(labels("", "yes").unwrap_err().contains("the schema has no classes"));
 }
 
 #[test]
@@ -149,12 +149,93 @@ fn schemas_survive_their_file() {
     assert!(
         error(&text.replace("schema/1", "schema/2")).contains("`tacit.schema/2` is not `tacit.schema/1`")
     );
-    assert!(error(&text.replace("weight", "height")).contains("used twice"));
+    assert!(error(&text.replace("weight", "height")).contains("two features are called `height`"));
     assert!(error(&text.replace("\"3.00\"", "\"3.001\"")).contains("`3.001` has more than 2 decimals"));
-    assert!(error(&text.replace("\"3.00\"", "3")).contains("expected a string"));
+    assert!(error(&text.replace("\"3.00\"", "3")).contains("text in quotes, such as \"min\": \"-5\""));
+    let tall = "{\n      \"name\": \"tall\"\n    }";
+    assert!(text.contains(tall), "{text}");
+    assert!(error(&text.replace(tall, "3")).contains("expected a class such as {\"name\": \"benign\"}"));
     assert!(error(&text.replace("\"unit\"", "\"units\"")).contains("unknown field `units`"));
-    assert!(error(&(text + "x")).contains("trailing characters"));
+    assert!(error(&(text.clone() + "x")).contains("trailing characters"));
     assert!(error(&"[".repeat(1 << 20)).contains("not a well-formed schema file"));
+    let unnamed = error(&text.replace("weight", " "));
+    assert!(unnamed.contains("a name is empty"), "{unnamed}");
     let missing = read_schema(Path::new("no/such/schema.json")).unwrap_err().to_string();
     assert!(missing.starts_with("no/such/schema.json: cannot be read"), "{missing}");
+}
+
+#[test]
+fn what_is_no_table_is_named() {
+    let error = |bytes: &[u8], name: &str| {
+        let format = Format::detect(Path::new(name), bytes);
+        Table::from_bytes(bytes, format, name, None).unwrap_err().to_string()
+    };
+    for name in ["a.csv", "a.npy", "a.npz", "a.json", "a"] {
+        assert_eq!(error(b"", name), format!("{name}: the file is empty"));
+        assert_eq!(error(b" \n\r\n", name), format!("{name}: the file is empty"));
+    }
+    assert!(
+        error(b"PAR1\x15\x04", "a.parquet").contains("Parquet files are not read; save the records as CSV")
+    );
+    for (first, name) in
+        [("[Content_Types].xml", "a.xlsx"), ("docProps/app.xml", "a.csv"), ("_rels/.rels", "a")]
+    {
+        let workbook = [&b"PK\x03\x04"[..], &[0; 26], first.as_bytes(), b"and more"].concat();
+        assert!(error(&workbook, name).contains("Excel (.xlsx) files are not read"));
+    }
+    assert!(error(b"x,y\n1,2\n", "a.npz").contains("it is no zip archive"));
+}
+
+#[test]
+fn axes_of_another_order_are_refused() {
+    let npy = |shape: &[usize]| {
+        let header = format!(
+            "{{'descr': '|u1', 'fortran_order': False, 'shape': ({}), }}",
+            shape.iter().map(|n| format!("{n}, ")).collect::<String>()
+        );
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(vec![1; shape.iter().product()]);
+        Table::from_bytes(&bytes, Format::Npy, "x.npy", None).unwrap()
+    };
+    for (shape, sample) in [
+        (&[2, 3, 4, 5][..], &[3, 4, 5][..]),
+        // Flat values, one axis fewer or one more: in the order of the array.
+        (&[2, 60], &[3, 4, 5]),
+        (&[2, 4, 5], &[1, 4, 5]),
+        // One channel, last or first.
+        (&[2, 4, 5, 1], &[1, 4, 5]),
+        (&[2, 1, 60], &[60]),
+        (&[2, 60], &[60]),
+        (&[60], &[3, 4, 5]),
+    ] {
+        npy(shape).check_axes(sample).unwrap_or_else(|e| panic!("{e}"));
+    }
+    for (shape, sample) in [(&[2, 4, 5, 3][..], &[3, 4, 5][..]), (&[2, 5, 4], &[4, 5])] {
+        let error = npy(shape).check_axes(sample).unwrap_err().to_string();
+        assert!(error.starts_with("x.npy: the array of samples has shape (2, "), "{error}");
+    }
+    let error = npy(&[2, 4, 5, 3]).check_axes(&[3, 4, 5]).unwrap_err().to_string();
+    assert!(error.ends_with("has shape (2, 4, 5, 3); the model's input is (samples, 3, 4, 5)"), "{error}");
+}
+
+#[test]
+fn labels_of_a_model_of_numbers_are_targets() {
+    let mut schema = schema();
+    schema.classes.clear();
+    let csv = b"height,weight,y\n1.82,80,2.5\n1.6,62.5,-1\n";
+    let read = |row| {
+        let options = ReadOptions { rows: row, ..ReadOptions::default() };
+        records_from_bytes(csv, Format::Csv, "t.csv", &schema, Some("y"), &options).unwrap()
+    };
+    let all = read(RowChoice::All);
+    assert_eq!((&all.labels, &*all.ignored_columns), (&None, &[][..]));
+    assert_eq!(all.targets.unwrap().floats().collect::<Vec<_>>(), [2.5, -1.0]);
+    let one = read(RowChoice::One(Some(1))).targets.unwrap();
+    assert_eq!((one.decimals, &*one.values), (0, &[-1][..]));
+    let bad = b"height,weight,y\n1.82,80,tall\n";
+    let error = records_from_bytes(bad, Format::Csv, "t.csv", &schema, Some("y"), &ReadOptions::default())
+        .unwrap_err();
+    assert!(error.to_string().contains("`tall` is not a number; the model predicts numbers"), "{error}");
 }

@@ -268,6 +268,6 @@ fn many_names_in_few_records_stay_cheap() {
     let table =
         Table::from_bytes(format!("[{}]", json.join(",")).as_bytes(), Format::Json, "t", None).unwrap();
     assert!(
-        infer_schema(&table, None).unwrap_err().to_string().contains("row 0, column `k1`: nothing is there")
+        infer_schema(&table, None).unwrap_err().to_string().contains("row 0, column `k1`: a missing value")
     );
 }

@@ -7,6 +7,8 @@ use crate::fixed::signed_width;
 
 /// Most features a record may have.
 const MAX_FEATURES: usize = 1 << 20;
+/// Longest name of a feature or a class, in bytes.
+const MAX_NAME: usize = 256;
 /// Most decimals a feature may have.
 const MAX_DECIMALS: u8 = 9;
 /// Ranges stay below this magnitude (in units of the last decimal).
@@ -141,8 +143,9 @@ impl Schema {
         }
         let mut names = std::collections::HashSet::new();
         for f in &features {
-            if f.name.trim().is_empty() || f.name.len() > 256 || !names.insert(f.name.as_str()) {
-                return Err(SchemaError::Name(f.name.clone()));
+            check_name(&f.name)?;
+            if !names.insert(f.name.as_str()) {
+                return Err(SchemaError::NameTwice { what: "features", name: f.name.clone() });
             }
             if f.decimals > MAX_DECIMALS {
                 return Err(SchemaError::Decimals { feature: f.name.clone(), decimals: f.decimals });
@@ -153,8 +156,9 @@ impl Schema {
         }
         let mut names = std::collections::HashSet::new();
         for c in &classes {
-            if c.name.trim().is_empty() || c.name.len() > 256 || !names.insert(c.name.as_str()) {
-                return Err(SchemaError::Name(c.name.clone()));
+            check_name(&c.name)?;
+            if !names.insert(c.name.as_str()) {
+                return Err(SchemaError::NameTwice { what: "classes", name: c.name.clone() });
             }
         }
         Ok(Self { features, classes })
@@ -168,6 +172,14 @@ impl Schema {
     }
 }
 
+fn check_name(name: &str) -> Result<(), SchemaError> {
+    match name.trim() {
+        "" => Err(SchemaError::NoName),
+        _ if name.len() > MAX_NAME => Err(SchemaError::LongName(name.chars().take(40).collect())),
+        _ => Ok(()),
+    }
+}
+
 /// Why a schema is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
@@ -177,9 +189,20 @@ pub enum SchemaError {
     /// No feature, or too many.
     #[error("a schema needs between 1 and {MAX_FEATURES} features, not {0}")]
     FeatureCount(usize),
-    /// Empty, overlong or repeated name.
-    #[error("the name `{0}` is empty, longer than 256 bytes, or used twice")]
-    Name(String),
+    /// A name of nothing but blanks.
+    #[error("a name is empty; every feature and every class needs one")]
+    NoName,
+    /// An overlong name.
+    #[error("the name that begins `{0}` is longer than {MAX_NAME} bytes")]
+    LongName(String),
+    /// Two features or two classes of one name.
+    #[error("two {what} are called `{name}`")]
+    NameTwice {
+        /// `features` or `classes`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
     /// Too many decimals.
     #[error("feature `{feature}` has {decimals} decimals; at most {MAX_DECIMALS} are allowed")]
     Decimals {
