@@ -18,6 +18,12 @@ pub(crate) fn check<'a>(
     let inputs: Vec<_> = inputs.iter().flatten().filter_map(|path| path.canonicalize().ok()).collect();
     let outputs: Vec<_> = outputs.into_iter().collect();
     for (i, output) in outputs.iter().enumerate() {
+        if output.as_os_str() == "-" {
+            return Err(Failure::new(
+                "`-` does not stand for standard output: a file is written, whole or not at all",
+            )
+            .advise("name a file with -o"));
+        }
         if outputs[..i].contains(output) {
             return Err(Failure::new(format!("{}: two outputs of one name", output.display()))
                 .advise("choose another name for one of them"));

@@ -73,8 +73,8 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(
     };
     fs::create_dir_all(folder).map_err(io(folder))?;
     // Temporary files are made with mode 0600; public ones are opened up below.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io(path))?;
-    file.write_all(bytes).map_err(io(path))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| io(path)(unnamed(e)))?;
+    file.write_all(bytes).map_err(|e| io(path)(unnamed(e)))?;
     if access == Access::Public {
         make_public(file.as_file()).map_err(io(path))?;
     }
@@ -88,6 +88,11 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(
         })?;
     }
     sync_folder(folder).map_err(io(folder))
+}
+
+/// The error without the name of the temporary file, which means nothing to whoever asked for another.
+fn unnamed(e: std::io::Error) -> std::io::Error {
+    if e.raw_os_error().is_some() { e } else { e.kind().into() }
 }
 
 /// A new name is kept only once its folder is. What cannot be opened to be read, or keeps names otherwise, is left to the
@@ -141,6 +146,10 @@ mod tests {
         assert!(matches!(read(folder.path(), 2), Err(CoreError::Io { .. })));
         assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 1, "no temporary file is left");
         assert!(matches!(write(folder.path(), b"x", Access::Public, true), Err(CoreError::NotAFile(_))));
+        let under_a_file = write(&path.join("c"), b"x", Access::Public, false).unwrap_err().to_string();
+        assert!(!under_a_file.contains(".tmp"), "{under_a_file}");
+        let named = std::io::Error::new(std::io::ErrorKind::StorageFull, "no space at path \"/a/.tmpQ\"");
+        assert_eq!(unnamed(named).to_string(), "no storage space");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

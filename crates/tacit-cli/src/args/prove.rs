@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use tacit_claim::{Context, EngineId};
 
 use super::Force;
@@ -134,6 +134,7 @@ pub(crate) enum Hidden {
 #[derive(Debug, Args)]
 #[command(
     about = "Prove how well the model does on a test set",
+    group = ArgGroup::new("conditions").args(["at_least", "claim"]).required(true).multiple(true),
     long_about = "Prove how well the model of a card does on a test set, without showing the model, its predictions or by \
         how much it passes.\n\n\
         --at-least bounds the share of right answers: 342/360, 95%, 0.95, or `max` for what the model reaches, which \
@@ -162,7 +163,7 @@ pub(crate) struct ProveAccuracy {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) labels: String,
     /// At least this share of all records is right: a fraction such as 342/360, a percentage, a decimal, or max
-    #[arg(long, value_name = "SHARE", required_unless_present = "claim")]
+    #[arg(long, value_name = "SHARE")]
     pub(crate) at_least: Option<String>,
     /// Another condition, such as 'recall[malignant] >= 0.9' or 'gap(recall[malignant]) <= 5% by site'; may be repeated
     #[arg(long, value_name = "CONDITION")]

@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
     drop(spinner);
     let seconds = start.elapsed().as_secs_f64();
 
+    let new_folders: Vec<&Path> = args.output.ancestors().take_while(|folder| !folder.exists()).collect();
     // The card last: where it is, the rest is.
     let mut written = Vec::new();
     let mut write = |path: &Path, bytes: &[u8], access| {
@@ -72,6 +73,10 @@ pub(crate) fn run(args: &Commit) -> Result<Report, Failure> {
         for path in &written {
             // A card without opening, or an opening without card, is of no use to anybody.
             let _ = std::fs::remove_file(path);
+        }
+        for folder in new_folders {
+            // Only where it is empty.
+            let _ = std::fs::remove_dir(folder);
         }
         return Err(e.into());
     }

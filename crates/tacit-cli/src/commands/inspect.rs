@@ -193,7 +193,7 @@ fn step(a: &Architecture, op: &Op) -> (&'static str, String) {
         Op::Quotient { .. } => ("quotient", "rounded down".to_owned()),
         Op::Root { .. } => ("square root", "rounded down".to_owned()),
         Op::Table { first, values, .. } => {
-            ("table", format!("{} from {first} on", count(values.len(), "entry")))
+            ("table", format!("{} from {first} on", count(values.len(), "value")))
         }
     }
 }
@@ -566,7 +566,8 @@ fn onnx(report: &mut Report, bytes: &[u8], path: &Path) -> Result<(), Failure> {
     report.field("operator set", found.opset.to_string());
     report.field("constants", found.constants.to_string());
     if found.unsupported.is_empty() {
-        report.field("can be quantised", "its operators are supported");
+        // No more than that: whether it can be quantised is for `quantize` to say.
+        report.field("operators supported", "all");
     } else {
         report.field("cannot be quantised", format!("not supported: {}", found.unsupported.join(", ")));
     }
