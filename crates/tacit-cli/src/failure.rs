@@ -119,6 +119,11 @@ fn refused_advice(reason: &Reason) -> &'static str {
     }
 }
 
+/// What a schema file looks like.
+const SCHEMA_ADVICE: &str = "a schema is {\"format\": \"tacit.schema/1\", \"features\": [{\"name\": \"age\", \"decimals\": 0, \
+    \"min\": \"0\", \"max\": \"120\"}, …], \"classes\": [{\"name\": \"benign\"}, …]}, bounds in quotes; `tacit quantize` without \
+    --schema writes one to start from";
+
 impl From<DataError> for Failure {
     fn from(e: DataError) -> Self {
         let advice = match e.problem.as_ref() {
@@ -126,9 +131,18 @@ impl From<DataError> for Failure {
             Problem::RowNotChosen { .. } | Problem::NoSuchRow { .. } => {
                 Some("choose the record with --row N, counted from 0".to_owned())
             }
-            Problem::Cell { problem: CellProblem::Missing | CellProblem::NotANumber, range: Some(_), .. } => {
+            Problem::Cell { problem: CellProblem::Missing, .. } => {
+                Some("fill it in or leave the record out".to_owned())
+            }
+            Problem::Cell { problem: CellProblem::NotANumber, range: Some(_), .. } => {
                 Some("write a number there".to_owned())
             }
+            Problem::Cell { problem: CellProblem::TooLarge, range: None, .. } => {
+                Some("write the column in a larger unit, or leave the record out".to_owned())
+            }
+            Problem::Cell { range: None, labelled: true, .. } => Some(
+                "write numbers there, leave the column out, or pass --schema to say which columns count".to_owned(),
+            ),
             Problem::Cell { range: Some(_), .. } => {
                 Some("correct the record, or use a model whose schema declares a wider range".to_owned())
             }
@@ -140,7 +154,27 @@ impl From<DataError> for Failure {
                     .to_owned(),
             ),
             Problem::NotThere { .. } => Some("check the names given with --labels, --by and `by`: columns are matched to the letter".to_owned()),
-            Problem::Label { .. } | Problem::NoClasses(_) => {
+            Problem::NotAClass { .. } => Some(
+                "a label is the name of a class or a whole number, or any number for a model with one output, and every record \
+                 has one: mend it, or leave the record out"
+                    .to_owned(),
+            ),
+            Problem::NotATarget { .. } => Some(
+                "mend the label or leave the record out; or pass a schema with classes with --schema, if the model decides \
+                 between classes"
+                    .to_owned(),
+            ),
+            Problem::Axes { .. } => Some(
+                "put the axes in the model's order, as numpy.transpose(X, (0, 3, 1, 2)) does for channels that come last, and \
+                 save the array again"
+                    .to_owned(),
+            ),
+            Problem::Empty => Some("check that the file was written and copied whole".to_owned()),
+            Problem::Foreign(_) => {
+                Some("pandas.DataFrame.to_csv(\"records.csv\", index=False) writes CSV that is read".to_owned())
+            }
+            Problem::Malformed { format: "schema", .. } => Some(SCHEMA_ADVICE.to_owned()),
+            Problem::Label { .. } => {
                 Some("pass the schema whose classes are those of the labels with --schema".to_owned())
             }
             _ => Some(
@@ -168,7 +202,7 @@ impl From<OnnxError> for Failure {
             OnnxError::OpenAxes { axes, .. } => Some(format!(
                 "give {} a length: {}",
                 if axes.len() == 1 { "it" } else { "them" },
-                axes.iter().map(|a| format!("--shape {a}=VALUE")).collect::<Vec<_>>().join(" ")
+                axes.iter().map(|a| shape_option(a)).collect::<Vec<_>>().join(" ")
             )),
             OnnxError::Axis(AxisError::Fixed { .. } | AxisError::Samples { .. }) => {
                 Some("leave out this --shape".to_owned())
@@ -215,13 +249,25 @@ impl From<clap::Error> for Failure {
     }
 }
 
+/// `--shape NAME=VALUE`, quoted for a shell where the name needs it.
+fn shape_option(axis: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    match axis.chars().all(plain) {
+        true => format!("--shape {axis}=VALUE"),
+        false => format!("--shape '{}=VALUE'", axis.replace('\'', r"'\''")),
+    }
+}
+
 fn io_advice(e: &std::io::Error) -> Option<String> {
     use std::io::ErrorKind as E;
     Some(
         match e.kind() {
             E::NotFound => "check the path",
             E::PermissionDenied => "check who may read or write there",
-            E::StorageFull => "free some space",
+            E::StorageFull | E::QuotaExceeded => "free some space",
+            E::FileTooLarge => {
+                "write to a place without a limit on the size of files (`ulimit -f` shows one)"
+            }
             _ => "check that it is a regular file that can be used for this",
         }
         .to_owned(),

@@ -9,11 +9,9 @@ use tacit_claim::{
 };
 use tacit_competition::{Receipt, Seal};
 use tacit_core::files;
-use tacit_data::{
-    OutOfRangePolicy, ReadOptions, Records, RowChoice, TestSetFile, read_dataset, read_records,
-};
+use tacit_data::{DataError, OutOfRangePolicy, ReadOptions, Records, RowChoice, Table, TestSetFile};
 use tacit_exchange::{PendingRequest, ProviderDocument};
-use tacit_model::{Model, Schema};
+use tacit_model::{Architecture, Model, Schema};
 use zeroize::Zeroizing;
 
 use crate::failure::{DOES_NOT_HOLD, Failure};
@@ -229,31 +227,48 @@ pub(crate) fn seal(path: &Path) -> Result<Seal, Failure> {
         .map_err(|e| unusable(path, e).advise("restore the seal from a copy"))
 }
 
+/// Records of a data file for a model.
+pub(crate) fn records(
+    path: &Path,
+    architecture: &Architecture,
+    labels: Option<&str>,
+    options: &ReadOptions,
+) -> Result<Records, DataError> {
+    let table = Table::read(path, labels)?;
+    table.check_axes(&architecture.input_shape)?;
+    table.records(&architecture.schema, options)
+}
+
 /// One record of a data file.
 pub(crate) fn record(
     path: &Path,
     row: Option<usize>,
-    schema: &Schema,
+    architecture: &Architecture,
     report: &mut Report,
 ) -> Result<Vec<i64>, Failure> {
     let options = ReadOptions { out_of_range: OutOfRangePolicy::Refuse, rows: RowChoice::One(row) };
     let mut records =
-        read_records(path, schema, None, &options).map_err(|e| not_data(path).unwrap_or(e.into()))?;
+        records(path, architecture, None, &options).map_err(|e| not_data(path).unwrap_or(e.into()))?;
     tell(&records, report);
     report.set("record_source", plain(&records.source));
     records.rows.pop().ok_or_else(|| unusable(path, "holds no records"))
 }
 
-/// A test set, by a schema.
+/// A test set, by a schema, for a model whose input has the axes `sample` (none where no model is known).
 pub(crate) fn test_set(
     path: &Path,
     schema: &Schema,
+    sample: &[usize],
     labels: Option<&str>,
     groupings: &[&str],
     report: &mut Report,
 ) -> Result<TestSetFile, Failure> {
-    let test =
-        read_dataset(path, schema, labels, groupings).map_err(|e| not_data(path).unwrap_or(e.into()))?;
+    let read = || {
+        let table = Table::read(path, labels)?;
+        table.check_axes(sample)?;
+        table.dataset(schema, groupings)
+    };
+    let test = read().map_err(|e: DataError| not_data(path).unwrap_or(e.into()))?;
     tell_of(&test.ignored_columns, test.rounded_cells, report);
     report.set("clipped_cells", test.out_of_range_cells);
     if test.numbered_labels {

@@ -1,9 +1,16 @@
-//! Files of predictions: one row per record of a test set.
+//! Predictions: files of them, one row per record of a test set, and how far numbers are off.
 
 use tacit_claim::{AnswersClaim, output_text};
+use tacit_data::Targets;
 use tacit_model::Architecture;
 
 use crate::failure::Failure;
+
+/// How far answers are from what they should be, on average.
+pub(crate) fn mean_absolute_error(answers: impl Iterator<Item = f64>, targets: &Targets) -> f64 {
+    let off: f64 = answers.zip(targets.floats()).map(|(answer, target)| (answer - target).abs()).sum();
+    off / targets.values.len().max(1) as f64
+}
 
 /// The file's bytes: `row`, the name of the predicted class where there are classes, and with outputs one column for
 /// each, in decimal.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tacit_claim::Card;
 
 use common::{
-    Place, committed, data, flags, onnx, points_beside, prepare, proved, quantised, verifier,
+    Place, committed, data, flags, onnx, points_beside, prepare, proved, quantised, repository, verifier,
     with_every_engine,
 };
 
@@ -424,4 +424,70 @@ fn the_demo_tells_its_story_and_every_attack_fails() {
         assert!(report["figures"][figure].as_f64().unwrap() > 0.0, "{report}");
     }
     assert!(place.files().is_empty() && !place.path(".home").exists(), "nothing is kept");
+}
+
+/// 40 records of five values with a label each.
+fn labelled(label: impl Fn(u32) -> String) -> String {
+    let row = |i: u32| {
+        let values: Vec<String> = (0..5).map(|j| ((i * 7 + j * 13) % 20).to_string()).collect();
+        format!("{},{}\n", values.join(","), label(i))
+    };
+    format!("a,b,c,d,e,y\n{}", (0..40).map(row).collect::<String>())
+}
+
+#[test]
+fn labels_of_a_regressor_are_the_numbers_that_it_predicts() {
+    let place = Place::new();
+    let fixture = |name: &str| repository(&format!("crates/tacit-onnx/tests/fixtures/{name}.onnx"));
+    place.write("real.csv", labelled(|i| format!("{}.25", i)));
+    place.write("whole.csv", labelled(|i| (i * 7).to_string()));
+    place.write("text.csv", labelled(|i| if i < 39 { "1.5" } else { "tall" }.to_owned()));
+    let regressor = fixture("sklearn_regressor");
+    for data in ["real.csv", "whole.csv"] {
+        let quantize = "quantize {} --data {} --labels y -o m.tacit --force";
+        let run = place.tacit(quantize, &[&regressor, data]).ok();
+        assert!(run.out.contains("mean absolute error"), "{run:?}");
+        assert!(run.err.contains("the labels in `y` are numbers that the model predicts"), "{run:?}");
+        let json = place.tacit(&format!("{quantize} --json"), &[&regressor, data]).ok().json();
+        let error = |of: &str| json[format!("{of}_mean_absolute_error")].as_f64().unwrap();
+        let (float, quantised) = (error("float"), error("quantised"));
+        assert!(float > 0.0 && (float - quantised).abs() < 0.05 * float, "{float} {quantised}");
+        let schema: serde_json::Value = serde_json::from_slice(&place.read("m.schema.json")).unwrap();
+        assert_eq!(
+            (schema["features"].as_array().unwrap().len(), &schema["classes"]),
+            (5, &serde_json::json!([]))
+        );
+
+        let predict = place.tacit("predict m.tacit --input {} --labels y --json", &[data]).ok().json();
+        assert!((predict["mean_absolute_error"].as_f64().unwrap() - quantised).abs() < 1e-9, "{predict}");
+        let run = place.tacit("predict m.tacit --input {} --labels y", &[data]).ok();
+        assert!(run.out.contains("mean absolute error") && !run.err.contains("ignored"), "{run:?}");
+        // With the schema as well.
+        place.write("s.json", place.read("m.schema.json"));
+        let with = "quantize {} --data {} --labels y --schema s.json -o n.tacit --force";
+        let run = place.tacit(with, &[&regressor, data]).ok();
+        assert!(run.out.contains("mean absolute error"), "{run:?}");
+        assert_eq!(place.read("m.tacit"), place.read("n.tacit"));
+    }
+    place
+        .tacit("predict m.tacit --input text.csv --labels y", &[])
+        .fails(2, &["row 39 (line 41)", "`tall` is not a number"]);
+
+    // Of a model that decides between classes they are none.
+    let classifier = fixture("sklearn_mlp_three");
+    let quantize =
+        |data: &str| place.tacit("quantize {} --data {} --labels y -o c.tacit", &[&classifier, data]);
+    quantize("real.csv").fails(2, &["`0.25` is not a class name or a whole number", "every record has one"]);
+    quantize("whole.csv").fails(
+        2,
+        &[
+            "3 outputs per sample, and whole.csv has 40 different labels in `y` (0, 7, 14, 21, …)",
+            "no schema was given",
+        ],
+    );
+    let run = place.tacit("quantize {} --data real.csv -o c.tacit", &[&classifier]);
+    run.fails(2, &["takes 5 values per sample; real.csv has 6 columns (a, b, c, d, …)", "--labels"]);
+    place.write("wide.csv", labelled(|i| format!("{i},{}", i % 3)).replace("e,y", "e,f,y"));
+    let run = quantize("wide.csv").fails(2, &["has 6 columns besides `y`", "no schema was given"]);
+    assert!(!run.err.contains("--labels"), "{run:?}");
 }

@@ -314,9 +314,9 @@ fn records_are_refused_by_column_and_row() {
     with(&lines[0].replace("mean radius", "radius"), lines[1]);
     commit("one.csv", &[]).fails(2, &["`mean radius`", "missing", "tacit inspect"]);
     for (cell, what) in [
-        ("", "nothing is there"),
+        ("", "a missing value"),
         ("high", "`high` is not a number"),
-        ("NaN", "not a number"),
+        ("NaN", "a missing value (`NaN`)"),
         ("1e300", "too large"),
     ] {
         with(lines[0], &lines[1].replacen("20.57", cell, 1));
@@ -340,7 +340,7 @@ fn a_model_that_cannot_be_quantised_leaves_nothing() {
     quantize(&onnx(), &["--labels", "result"]).fails(2, &["there is no column `result`", "--labels"]);
     quantize(&onnx(), &["--labels", "mean radius"]).fails(2, &[" help: "]);
     quantize(&onnx(), &["--labels", "diagnosis", "--w-bits", "40"])
-        .fails(2, &["weight_bits", "2..=16", "--w-bits"]);
+        .usage("write a whole number from 2 to 16");
     place.write("bad.onnx", &std::fs::read(onnx()).unwrap()[..2000]);
     quantize("bad.onnx", &["--labels", "diagnosis"]).fails(2, &["bad.onnx: ", "copied whole"]);
     place.write("schema.json", "{\"format\": \"tacit.schema/1\"");
@@ -452,4 +452,90 @@ fn a_certificate_that_does_not_hold_is_a_verdict_on_the_card() {
         )
         .fails(1, &["the certificate of card", "(the certificate ", "proved about this card"]);
     assert!(!run.err.contains("for this statement") && !place.path("new.proof").exists(), "{run:?}");
+}
+
+#[test]
+fn data_that_is_none_or_laid_out_otherwise_says_what_to_do() {
+    let place = Place::new();
+    let fixture = |name: &str| common::repository(&format!("crates/tacit-onnx/tests/fixtures/{name}.onnx"));
+    let softmax = fixture("softmax");
+    let quantize = |data: &str, bytes: &[u8]| {
+        place.write(data, bytes);
+        place.run(["quantize", &*softmax, "--data", data, "--labels", "y", "-o", "m.tacit"])
+    };
+    for mark in ["", "NaN", "?", "NA"] {
+        let csv = format!("a,b,c,d,y\n1,2,3,{mark},0\n");
+        let run = quantize("d.csv", csv.as_bytes())
+            .fails(2, &["row 0 (line 2), column `d`: a missing value", "fill it in or leave the record out"]);
+        assert!(!run.err.contains("--labels"), "{run:?}");
+    }
+    let run = quantize("d.csv", b"a,b,c,d,y\n1,2,3,1e300,0\n")
+        .fails(2, &["is too large; numbers below 1099511627776", "larger unit"]);
+    assert!(!run.err.contains("label"), "{run:?}");
+    let run = quantize("d.csv", b"a,b,c,d,y\n1,2,3,red,0\n").fails(2, &["`red` is not a number", "--schema"]);
+    assert!(!run.err.contains("--labels"), "{run:?}");
+    quantize("d.csv", b"a,b,c,d,y\n1,2,3,4,\n")
+        .fails(2, &["a missing label", "the name of a class or a whole number"]);
+    quantize("d.csv", b"").fails(2, &["the file is empty", "copied whole"]);
+    quantize("d.parquet", b"PAR1....").fails(2, &["Parquet files are not read", "to_csv"]);
+
+    // Channels last, for a model that wants them first.
+    let npy = |shape: &str| {
+        let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({shape}), }}");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend((0..144u16).map(|i| (i * 37 % 251) as u8));
+        bytes
+    };
+    place.write("last.npy", npy("2, 6, 6, 2"));
+    place.write("first.npy", npy("2, 2, 6, 6"));
+    place.write("flat.npy", npy("2, 72"));
+    let conv = fixture("conv");
+    let quantize = |data: &str| place.tacit("quantize {} --data {} -o c.tacit --force", &[&conv, data]);
+    let wrong = ["has shape (2, 6, 6, 2); the model's input is (samples, 2, 6, 6)", "numpy.transpose"];
+    quantize("last.npy").fails(2, &wrong);
+    quantize("flat.npy").ok();
+    quantize("first.npy").ok();
+    place.tacit("predict c.tacit --input last.npy", &[]).fails(2, &wrong);
+    place.tacit("predict c.tacit --input first.npy", &[]).ok();
+}
+
+#[test]
+fn options_say_what_they_take() {
+    let place = Place::new();
+    let quantize = |more: &str| place.tacit(&format!("quantize m.onnx --data d.csv -o m.tacit {more}"), &[]);
+    for (option, most) in [("--w-bits", "from 2 to 16"), ("--a-bits", "from 4 to 24")] {
+        for wrong in ["abc", "1", "-1", "40", "8.5", "999999999999999999999"] {
+            let run = quantize(&format!("{option} {wrong}"));
+            assert!(!run.err.contains("use '--"), "{run:?}");
+            run.usage(most);
+        }
+    }
+    for wrong in ["height=-3", "height=8.5", "height=99999999999999999999999"] {
+        quantize(&format!("--shape {wrong}")).usage("a positive whole number");
+    }
+    let accuracy = "prove accuracy --model m.tacit --opening o.secret --data d.csv --labels y -o p";
+    place.tacit(accuracy, &[]).usage("--at-least <SHARE>|--claim <CONDITION>");
+    place
+        .tacit("quantize {} --data {} --labels diagnosis -o -", &[&onnx(), &data("train.csv")])
+        .fails(2, &["`-` does not stand for standard output", "name a file"]);
+    assert!(place.files().is_empty());
+
+    // A schema by hand.
+    let schema = |text: &str| {
+        place.write("s.json", text);
+        place.tacit("quantize {} --data {} --schema s.json -o m.tacit", &[&onnx(), &data("train.csv")])
+    };
+    let feature = r#"{"name": "a", "decimals": 0, "min": "0", "max": "1"}"#;
+    let whole = |features: &str, classes: &str| {
+        format!(r#"{{"format": "tacit.schema/1", "features": [{features}], "classes": [{classes}]}}"#)
+    };
+    let help = r#"{"name": "age", "decimals": 0, "min": "0", "max": "120"}"#;
+    schema(&whole(feature, "\"no\"")).fails(2, &["expected a class such as {\"name\": \"benign\"}", help]);
+    schema(&whole(&feature.replace("\"0\"", "-5"), ""))
+        .fails(2, &["text in quotes, such as \"min\": \"-5\"", help]);
+    schema(&whole(&feature.replace("\"decimals\": 0", "\"decimals\": -1"), ""))
+        .fails(2, &["a whole number from 0 to 9"]);
+    schema(&whole(&format!("{feature}, {feature}"), "")).fails(2, &["two features are called `a`"]);
 }

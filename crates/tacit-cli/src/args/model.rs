@@ -15,8 +15,10 @@ use super::{Force, InputFile, Passphrase};
     long_about = "Turn an ONNX model of floats into a quantised model of exact integers.\n\n\
         Scales are chosen on the calibration records. With --labels, the accuracies of the float and of the quantised \
         model on these records are printed side by side. Without --schema, names, decimals and ranges are inferred from \
-        the data and written to MODEL.schema.json beside the model; look at them before committing: every record \
-        within the ranges can be proved, no other can.",
+        the data and written to MODEL.schema.json beside the model: the columns, the labels' apart, are the model's inputs in \
+        the order of the file. Numbers in --labels are what a model with one output predicts, unless they are two whole ones; \
+        the mean absolute errors are then printed. Look at the schema before committing: every record \
+        within its ranges can be proved, no other can.",
     after_help = "Examples:\n  tacit quantize model.onnx --data train.csv --labels diagnosis --schema schema.json -o model.tacit\n  \
         tacit quantize model.onnx --data train.npz --labels y --shape height=28 --shape width=28 --w-bits 8 --layers -o model.tacit"
 )]
@@ -24,20 +26,20 @@ pub(crate) struct Quantize {
     /// The float model
     #[arg(value_name = "MODEL.onnx")]
     pub(crate) onnx: PathBuf,
-    /// Records to calibrate on: CSV with a header, .npy, .npz or JSON
+    /// Records to calibrate on: CSV with a header, .npy, .npz or JSON. Without --schema, columns are taken in the file's order
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    /// Column or array of the data that holds the classes
+    /// Column or array of the data that holds the classes, or the numbers that the model predicts
     #[arg(long, value_name = "COLUMN")]
     pub(crate) labels: Option<String>,
     /// Names, decimals and ranges of the features, names of the classes
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
     /// Width of the weights in bits, 2 to 16; without it 8, and wider where the model then strays from the float model
-    #[arg(long = "w-bits", visible_alias = "weight-bits", value_name = "BITS")]
+    #[arg(long = "w-bits", visible_alias = "weight-bits", value_name = "BITS", value_parser = bits::<2, 16>, allow_negative_numbers = true)]
     pub(crate) weight_bits: Option<u8>,
     /// Width of the activations in bits, 4 to 24
-    #[arg(long = "a-bits", visible_alias = "activation-bits", value_name = "BITS", default_value_t = 16)]
+    #[arg(long = "a-bits", visible_alias = "activation-bits", value_name = "BITS", default_value_t = 16, value_parser = bits::<4, 24>, allow_negative_numbers = true)]
     pub(crate) activation_bits: u8,
     /// Length of an axis of the model's input that the file leaves open, by the axis's name in the file or as INPUT.AXIS,
     /// counted from 0; as often as needed
@@ -74,7 +76,7 @@ pub(crate) struct Predict {
     /// One record, counted from 0; all without it
     #[arg(long, value_name = "N")]
     pub(crate) row: Option<usize>,
-    /// Column or array that holds the classes: also count how many answers are right
+    /// Column or array that holds the classes, or the numbers that the model predicts: also say how well it does
     #[arg(long, value_name = "COLUMN")]
     pub(crate) labels: Option<String>,
     /// Clip values to their declared range, and count them, instead of refusing them
@@ -156,10 +158,18 @@ pub(crate) struct CommitInput {
     pub(crate) force: Force,
 }
 
+/// A width in bits.
+fn bits<const LO: u8, const HI: u8>(text: &str) -> Result<u8, String> {
+    let wrong = || format!("write a whole number from {LO} to {HI}");
+    text.parse().ok().filter(|bits| (LO..=HI).contains(bits)).ok_or_else(wrong)
+}
+
 /// `height=28`: a name may hold a `=` itself.
 fn axis_length(text: &str) -> Result<AxisLength, String> {
     let wrong = || "write NAME=VALUE, such as height=28 or image.2=28".to_owned();
     let (axis, length) = text.rsplit_once('=').filter(|(axis, _)| !axis.is_empty()).ok_or_else(wrong)?;
-    let length = length.parse().map_err(|_| wrong())?;
+    let length = length.parse().map_err(|_| {
+        format!("in NAME=VALUE the value is a positive whole number, not `{length}`, such as height=28")
+    })?;
     Ok(AxisLength { axis: axis.to_owned(), length })
 }

@@ -15,7 +15,7 @@ pub(crate) fn run(args: &CommitInput) -> Result<Report, Failure> {
     outputs::check([&*args.output], &inputs, args.force.force)?;
     let card = load::card(&args.card)?;
     let mut report = Report::default();
-    let record = load::record(&args.input.input, args.input.row, card.schema(), &mut report)?;
+    let record = load::record(&args.input.input, args.input.row, card.architecture(), &mut report)?;
     let opening = commit_input(&card, record, &mut OsRng)?;
     files::write(&args.output, &opening.to_bytes(), Access::Secret, args.force.force)?;
 

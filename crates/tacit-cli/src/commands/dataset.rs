@@ -25,7 +25,7 @@ fn digest(file: &Path, schema: &Path, labels: Option<&str>, by: &[String]) -> Re
     let schema = tacit_data::read_schema(schema)?;
     let mut report = Report::default();
     let columns: Vec<&str> = by.iter().map(String::as_str).collect();
-    let test = load::test_set(file, &schema, labels, &columns, &mut report)?;
+    let test = load::test_set(file, &schema, &[], labels, &columns, &mut report)?;
     let digest = hex::encode(test.dataset.digest().0);
     report.line(BOLD, digest.clone());
     report.field("records", test.dataset.samples().to_string());
@@ -48,7 +48,14 @@ fn commit(file: &Path, card: &Path, labels: &str, output: &Path, force: bool) ->
     outputs::check([output], &[Some(file), Some(card)], force)?;
     let card = load::card(card)?;
     let mut report = Report::default();
-    let test = load::test_set(file, card.schema(), Some(labels), &[], &mut report)?;
+    let test = load::test_set(
+        file,
+        card.schema(),
+        &card.architecture().input_shape,
+        Some(labels),
+        &[],
+        &mut report,
+    )?;
     let opening = commit_dataset(&card, &test.dataset, &mut OsRng)?;
     files::write(output, &opening.to_bytes(), Access::Secret, force)?;
     report.line(BOLD, "Committed to the test set");

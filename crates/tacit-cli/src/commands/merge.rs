@@ -38,6 +38,7 @@ pub(crate) fn run(args: &Merge) -> Result<Report, Failure> {
     let test = load::test_set(
         &args.data,
         card.schema(),
+        &card.architecture().input_shape,
         Some(labels),
         &Requirement::groupings(requirements),
         &mut report,

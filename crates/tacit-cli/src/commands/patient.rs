@@ -37,7 +37,7 @@ fn send(args: &PatientSend) -> Result<Report, Failure> {
     let provider = fetch_provider(&relay, &published.card)?;
     drop(spinner);
     let mut report = Report::default();
-    let record = load::record(&args.input.input, args.input.row, published.card.schema(), &mut report)?;
+    let record = load::record(&args.input.input, args.input.row, published.card.architecture(), &mut report)?;
     let pending = seal_record(&published, &provider, record, args.engine, relay.address(), &mut OsRng)?;
     let path = args.output.display();
     // On disk before anything is sent: what opens the answer is never lost.

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 use tacit_claim::{output_text, probabilities};
 use tacit_core::files::{self, Access};
-use tacit_data::{OutOfRangePolicy, ReadOptions, RowChoice, read_records};
+use tacit_data::{OutOfRangePolicy, ReadOptions, RowChoice};
 use tacit_model::{Architecture, OutputScale};
 
 use crate::args::model::Predict;
 use crate::failure::Failure;
 use crate::load;
 use crate::outputs;
+use crate::predictions::mean_absolute_error;
 use crate::report::{BOLD, Report, count, plain, rate, table};
 
 /// Answers shown on a terminal at most.
@@ -24,8 +25,8 @@ pub(crate) fn run(args: &Predict) -> Result<Report, Failure> {
         out_of_range: if args.clip { OutOfRangePolicy::Clip } else { OutOfRangePolicy::Refuse },
         rows: if args.row.is_some() { RowChoice::One(args.row) } else { RowChoice::All },
     };
-    let mut records = read_records(&args.input, &architecture.schema, args.labels.as_deref(), &options)
-        .map_err(|e| {
+    let mut records =
+        load::records(&args.input, architecture, args.labels.as_deref(), &options).map_err(|e| {
             let out_of_range = matches!(
                 e.problem.as_ref(),
                 tacit_data::Problem::Cell { problem: tacit_data::CellProblem::OutOfRange, .. }
@@ -63,6 +64,13 @@ pub(crate) fn run(args: &Predict) -> Result<Report, Failure> {
     let right = records.labels.as_ref().map(|labels| {
         answers.iter().zip(labels).filter(|(a, label)| a.class_index == Some(**label)).count() as u64
     });
+    // What is made of a logit is left out of the model, and its labels are not in the unit of the logit.
+    let numbers = matches!(architecture.output_scale, OutputScale::Plain | OutputScale::Probabilities);
+    let error = records
+        .targets
+        .as_ref()
+        .filter(|_| numbers && answers.iter().all(|a| a.values.len() == 1))
+        .map(|t| mean_absolute_error(answers.iter().map(|a| architecture.output_value(a.values[0])), t));
     if let Some(path) = &args.output {
         files::write(path, &csv(architecture, &answers)?, Access::Secret, args.force.force)?;
     }
@@ -70,6 +78,10 @@ pub(crate) fn run(args: &Predict) -> Result<Report, Failure> {
     if let Some(right) = right {
         report.field("right", rate(right, answers.len() as u64));
     }
+    if let Some(error) = error {
+        report.field("mean absolute error", format!("{error:.6}"));
+    }
+    report.set("mean_absolute_error", error);
     report.set("clipped_cells", records.out_of_range_cells);
     report.set("correct", right);
     report.set("records", answers.iter().map(Answer::json).collect::<Vec<_>>());

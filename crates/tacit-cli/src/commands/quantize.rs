@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 use comfy_table::Table;
 use serde_json::{Value, json};
 use tacit_core::files::{self, Access};
-use tacit_data::{OutOfRangePolicy, ReadOptions, Table as Records, infer_schema, read_schema, schema_json};
-use tacit_model::{Model, Schema};
-use tacit_onnx::{Accuracy, LayerReport, OnnxError, QuantiseOptions, QuantiseReport, quantise};
+use tacit_data::{
+    DataError, OutOfRangePolicy, Problem, ReadOptions, Records, Table as Cells, infer_schema, read_schema,
+    schema_json,
+};
+use tacit_model::{Model, OutputScale, Schema};
+use tacit_onnx::{Accuracy, LayerReport, OnnxError, QuantiseOptions, QuantiseReport, float_logits, quantise};
 
 use crate::args::model::Quantize;
 use crate::failure::Failure;
 use crate::load;
 use crate::outputs;
+use crate::predictions::mean_absolute_error;
 use crate::progress::Spinner;
 use crate::report::{BOLD, DIM, Report, count, plain, rate, table};
 
@@ -32,18 +36,22 @@ pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
         let failure = Failure::from(e);
         Failure { message: format!("{}: {}", args.onnx.display(), failure.message), ..failure }
     };
-    tacit_onnx::probe(&onnx).map_err(file_error)?;
+    let summary = tacit_onnx::probe(&onnx).map_err(file_error)?;
 
     let spinner = Spinner::new("reading the data");
-    let data = Records::read(&args.data, args.labels.as_deref())?;
-    let schema = match &args.schema {
-        Some(path) => read_schema(path).map_err(|e| {
-            Failure::from(e).advise("a schema names features with decimals, min and max, and classes; `tacit quantize` without --schema writes one to start from")
-        })?,
-        None => infer_schema(&data, None)?,
+    let data = Cells::read(&args.data, args.labels.as_deref())?;
+    if let [input] = &summary.inputs[..]
+        && let Some(sample) = fixed_axes(input)
+    {
+        // The model's own check comes after minutes of work, for a large one.
+        data.check_axes(&sample)?;
+    }
+    let (mut schema, no_classes) = match &args.schema {
+        Some(path) => (read_schema(path)?, None),
+        None => inferred_schema(&data)?,
     };
-    let options = ReadOptions { out_of_range: OutOfRangePolicy::Clip, ..ReadOptions::default() };
-    let records = data.records(&schema, &options)?;
+    let clip = ReadOptions { out_of_range: OutOfRangePolicy::Clip, ..ReadOptions::default() };
+    let mut records = data.records(&schema, &clip)?;
     tacit_core::Progress::stage(&spinner, "quantising");
     let options = QuantiseOptions {
         weight_bits: args.weight_bits,
@@ -53,8 +61,26 @@ pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
         probabilities: args.probabilities,
         ..QuantiseOptions::default()
     };
-    let (model, found) =
-        quantise(&onnx, &schema, &records.rows, records.labels.as_deref(), &options).map_err(file_error)?;
+    let mut result = quantise(&onnx, &schema, &records.rows, records.labels.as_deref(), &options);
+    if inferred.is_some()
+        && matches!(result, Err(OnnxError::ClassCount { outputs: 1, .. }))
+        && data.has_numbers_for_labels()
+    {
+        // One output decides between two classes; more whole numbers are what it predicts.
+        schema = infer_schema(&data, Some(Vec::new()))?;
+        records = data.records(&schema, &clip)?;
+        result = quantise(&onnx, &schema, &records.rows, None, &options);
+    }
+    let (model, found) = result.map_err(|e| match &inferred {
+        Some(_) => inferred_error(args, &data, &schema, e).unwrap_or_else(file_error),
+        None => file_error(e),
+    })?;
+    let outputs = model.architecture().output_len().map_err(|e| Failure::new(e.to_string()))?;
+    if let Some(e) = no_classes.filter(|_| outputs != 1) {
+        return Err(e.into());
+    }
+    data.check_axes(&model.architecture().input_shape)?;
+    let errors = errors(&onnx, &schema, &records, &model, &options).map_err(file_error)?;
     drop(spinner);
 
     if let Some(path) = &inferred {
@@ -70,9 +96,126 @@ pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
 
     let mut report = Report::default();
     load::tell(&records, &mut report);
-    describe(&mut report, args, &model, &found, inferred.as_deref());
+    if let (Some(label), true) = (data.label_name(), records.targets.is_some()) {
+        report.note(format!(
+            "the labels in `{}` are numbers that the model predicts, not classes",
+            plain(label)
+        ));
+    }
+    describe(&mut report, args, &model, &found, errors, inferred.as_deref());
     warnings(&mut report, &schema, &found, inferred.as_deref());
     Ok(report)
+}
+
+/// The axes of one sample, where the file gives all of them.
+fn fixed_axes(input: &tacit_onnx::TensorInfo) -> Option<Vec<usize>> {
+    let axes = input.shape.as_ref()?.get(1..)?.iter();
+    axes.map(|n| usize::try_from((*n)?).ok()).collect()
+}
+
+/// A schema from the data; one without classes where the labels are numbers that cannot be classes, with the error that says
+/// so for a model that turns out to have several outputs.
+fn inferred_schema(data: &Cells) -> Result<(Schema, Option<DataError>), DataError> {
+    match infer_schema(data, None) {
+        Err(e)
+            if matches!(*e.problem, Problem::NotAClass { .. } | Problem::TooManyClasses { .. })
+                && data.has_numbers_for_labels() =>
+        {
+            Ok((infer_schema(data, Some(Vec::new()))?, Some(e)))
+        }
+        schema => Ok((schema?, None)),
+    }
+}
+
+/// What does not fit together, where nobody wrote a schema: in words of the data.
+fn inferred_error(
+    args: &Quantize,
+    data: &Cells,
+    schema: &Schema,
+    e: OnnxError,
+) -> Result<Failure, OnnxError> {
+    let (model, file) = (args.onnx.display(), args.data.display());
+    let label = data.label_name().map(plain);
+    let listed = |names: &mut dyn Iterator<Item = &str>, of: usize| {
+        let shown: Vec<String> = names.take(4).map(plain).collect();
+        format!("{}{}", shown.join(", "), if of > shown.len() { ", …" } else { "" })
+    };
+    match e {
+        OnnxError::ClassCount { outputs, classes } => {
+            let label = label.unwrap_or_default();
+            let values = listed(&mut schema.classes.iter().map(|c| &*c.name), classes);
+            Ok(Failure::new(format!(
+                "{model}: the model has {} per sample, and {file} has {} in `{label}` ({values})",
+                count(outputs, "output"),
+                count(classes, "different label"),
+            ))
+            .advise(format!(
+                "no schema was given, so the values of `{label}` were taken for classes: name the column of the classes with \
+                 --labels, or pass a schema with the model's classes in the model's order with --schema"
+            )))
+        }
+        OnnxError::FeatureCount { input, model: values, .. } => {
+            let found = schema.features.len();
+            let columns = listed(&mut schema.features.iter().map(|f| &*f.name), found);
+            let (what, besides) = match (data.column_names(), &label) {
+                (None, _) => (count(found, "value"), String::new()),
+                (Some(_), None) => (count(found, "column"), String::new()),
+                (Some(_), Some(label)) => (count(found, "column"), format!(" besides `{label}`")),
+            };
+            let name = if label.is_none() { "name the label column with --labels, " } else { "" };
+            let message = format!(
+                "{model}: the model's input `{}` takes {} per sample; {file} has {what}{besides} ({columns})",
+                plain(&input),
+                count(values, "value"),
+            );
+            Ok(Failure::new(message).advise(format!(
+                "no schema was given, so every column was taken for a feature: {name}leave out columns that the model does not \
+                 take, or pass --schema"
+            )))
+        }
+        e => Err(e),
+    }
+}
+
+/// Mean absolute errors of the float and of the quantised model.
+#[derive(Clone, Copy)]
+struct Errors {
+    float: f64,
+    quantised: f64,
+}
+
+/// The errors of a model that predicts one number per record, where the numbers are known.
+fn errors(
+    onnx: &[u8],
+    schema: &Schema,
+    records: &Records,
+    model: &Model,
+    options: &QuantiseOptions,
+) -> Result<Option<Errors>, OnnxError> {
+    let architecture = model.architecture();
+    // What is made of a logit is left out of the model, and the numbers are not in the unit of the logit.
+    let numbers = matches!(architecture.output_scale, OutputScale::Plain | OutputScale::Probabilities);
+    let Some(targets) = records.targets.as_ref().filter(|_| numbers) else { return Ok(None) };
+    let clipped = |row: &Vec<i64>| {
+        row.iter().zip(&schema.features).map(|(v, f)| (*v).clamp(f.min, f.max)).collect::<Vec<_>>()
+    };
+    let rows: Vec<Vec<i64>> = records.rows.iter().map(clipped).collect();
+    let float = float_logits(onnx, schema, &rows, options)?;
+    let quantised = rows
+        .iter()
+        .enumerate()
+        .map(|(row, record)| match model.run(record) {
+            Ok(evaluation) => Ok(evaluation.output().to_vec()),
+            Err(e) => Err(OnnxError::Record { row, what: e.to_string() }),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if float.iter().map(Vec::len).chain(quantised.iter().map(Vec::len)).any(|outputs| outputs != 1) {
+        return Ok(None);
+    }
+    Ok(Some(Errors {
+        float: mean_absolute_error(float.iter().map(|outputs| outputs[0]), targets),
+        quantised: mean_absolute_error(quantised.iter().map(|q| architecture.output_value(q[0])), targets),
+    }))
 }
 
 fn describe(
@@ -80,6 +223,7 @@ fn describe(
     args: &Quantize,
     model: &Model,
     found: &QuantiseReport,
+    errors: Option<Errors>,
     inferred: Option<&Path>,
 ) {
     let (architecture, path) = (model.architecture(), args.output.display().to_string());
@@ -90,6 +234,15 @@ fn describe(
     if let (Some(f), Some(q)) = (found.float_accuracy, found.quantised_accuracy) {
         let shown = |a: Accuracy| rate(a.correct as u64, a.total as u64);
         sides.add_row([("right (calibration records)").to_owned(), shown(f), shown(q)]);
+        rows += 1;
+    }
+    if let Some(e) = errors {
+        let shown = |error: f64| format!("{error:.6}");
+        sides.add_row([
+            "mean absolute error\n(calibration records)".to_owned(),
+            shown(e.float),
+            shown(e.quantised),
+        ]);
         rows += 1;
     }
     let widths = format!("{}-bit weights,\n{}-bit activations", found.weight_bits, args.activation_bits);
@@ -108,10 +261,11 @@ fn describe(
     report.field("weights", architecture.weight_count().to_string());
     let dropped = found.dropped.iter().map(|d| format!("`{d}`")).collect::<Vec<_>>().join(", ");
     if !dropped.is_empty() {
-        report.field(
-            "left out after the logits",
-            format!("{dropped}: claims are about the logits `{}`", found.output),
-        );
+        let (place, what) = match found.probabilities {
+            true => ("left out after the probabilities", "probabilities"),
+            false => ("left out after the logits", "logits"),
+        };
+        report.field(place, format!("{dropped}: claims are about the {what} `{}`", found.output));
     }
     if args.layers {
         report.table(layers(&found.layers));
@@ -134,6 +288,8 @@ fn describe(
     report.set("records", found.rows);
     report.set("float_accuracy", accuracy(found.float_accuracy));
     report.set("quantised_accuracy", accuracy(found.quantised_accuracy));
+    report.set("float_mean_absolute_error", errors.map(|e| e.float));
+    report.set("quantised_mean_absolute_error", errors.map(|e| e.quantised));
     report.set("agreement", accuracy(found.agreement));
     report.set("max_error", found.max_error);
     report.set("rms_error", found.rms_error);
@@ -209,18 +365,26 @@ fn layer(l: &LayerReport) -> Value {
     })
 }
 
+/// Whether fewer are right than guessing would get, by more than three standard deviations of guessing: on few records, or with
+/// a model that has learned nothing, somewhat fewer say nothing.
+fn below_chance(found: Accuracy, classes: usize) -> bool {
+    let (share, total) = (1.0 / classes as f64, found.total as f64);
+    let expected = total * share;
+    (found.correct as f64) < expected - 3.0 * (expected * (1.0 - share)).sqrt()
+}
+
 fn warnings(report: &mut Report, schema: &Schema, found: &QuantiseReport, inferred: Option<&Path>) {
     for warning in found.warnings() {
         report.warn(warning);
     }
     let Some(float) = found.float_accuracy else { return };
     let classes = schema.classes.len().max(1);
-    if float.correct * classes < float.total {
+    if below_chance(float, classes) {
         let names =
             schema.classes.iter().take(8).map(|c| format!("`{}`", c.name)).collect::<Vec<_>>().join(", ");
         let remedy = match inferred {
             Some(path) => format!(
-                "the schema puts the classes in the order {names}, the model probably in another: change the order in {}, \
+                "the schema puts the classes in the order {names}, the model may have another: change the order in {}, \
                  then run again with --schema and --force",
                 path.display()
             ),
@@ -230,5 +394,21 @@ fn warnings(report: &mut Report, schema: &Schema, found: &QuantiseReport, inferr
             "the float model does worse than chance on these labels, {}; {remedy}",
             rate(float.correct as u64, float.total as u64)
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_is_not_below_chance() {
+        let below = |correct, total, classes| below_chance(Accuracy { correct, total }, classes);
+        for noise in [(33_296, 100_000, 3), (19, 60, 3), (0, 4, 2), (10, 10, 1), (0, 0, 2)] {
+            assert!(!below(noise.0, noise.1, noise.2), "{noise:?}");
+        }
+        for wrong in [(2, 398, 2), (32_000, 100_000, 3), (0, 20, 2)] {
+            assert!(below(wrong.0, wrong.1, wrong.2), "{wrong:?}");
+        }
     }
 }

@@ -252,7 +252,7 @@ fn test_set(
         }
     };
     let Some(path) = &args.data else { return Ok(None) };
-    load::test_set(path, card.schema(), labels, &columns, report).map(Some)
+    load::test_set(path, card.schema(), &card.architecture().input_shape, labels, &columns, report).map(Some)
 }
 
 /// Whether a file of predictions is the one that the claim lists.

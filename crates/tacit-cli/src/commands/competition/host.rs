@@ -42,7 +42,7 @@ pub(super) fn init(args: &Init) -> Result<Report, Failure> {
     let columns: Vec<&str> = groups.iter().map(ColumnName::as_str).collect();
     let mut report = Report::default();
     let labels = Some(args.labels.as_str());
-    let test = load::test_set(&args.data, &schema, labels, &columns, &mut report)?.dataset;
+    let test = load::test_set(&args.data, &schema, &[], labels, &columns, &mut report)?.dataset;
     let folder = Folder::new(&args.folder);
     let unfinished = unfinished(&folder)?;
     let digest = test.digest().into();

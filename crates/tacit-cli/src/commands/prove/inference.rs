@@ -32,7 +32,7 @@ pub(super) fn run(args: &ProveInference) -> Result<Report, Failure> {
     let committed = args.input_opening.as_deref().map(load::input_opening).transpose()?;
     let record = match (&committed, &args.input) {
         (Some(opening), _) => Record::Committed(opening),
-        (None, Some(path)) => Record::Fresh(load::record(path, args.row, card.schema(), &mut report)?),
+        (None, Some(path)) => Record::Fresh(load::record(path, args.row, card.architecture(), &mut report)?),
         (None, None) => {
             return Err(
                 Failure::new("no record was given").advise("pass --input FILE or --input-opening FILE")

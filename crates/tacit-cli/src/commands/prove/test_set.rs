@@ -34,7 +34,9 @@ pub(super) fn accuracy(args: &ProveAccuracy) -> Result<Report, Failure> {
     let required = required(args, owned.card.schema())?;
     let (Required::These(requirements) | Required::Reached(requirements)) = &required;
     let columns = Requirement::groupings(requirements);
-    let test = load::test_set(&args.data, owned.card.schema(), Some(&args.labels), &columns, &mut report)?;
+    let sample = &owned.card.architecture().input_shape;
+    let test =
+        load::test_set(&args.data, owned.card.schema(), sample, Some(&args.labels), &columns, &mut report)?;
     check_count(args, &test)?;
     let opening = args.data_opening.as_deref().map(load::dataset_opening).transpose()?;
     let stated = match &opening {
@@ -109,7 +111,8 @@ pub(super) fn predictions(args: &ProvePredictions) -> Result<Report, Failure> {
     let reading = tracing::info_span!("read the files").entered();
     let mut report = Report::default();
     let owned = Owned::read(&args.proving)?;
-    let test = load::test_set(&args.data, owned.card.schema(), None, &[], &mut report)?;
+    let sample = &owned.card.architecture().input_shape;
+    let test = load::test_set(&args.data, owned.card.schema(), sample, None, &[], &mut report)?;
     drop(reading);
     let folder = data_folder()?;
     let spinner = Spinner::new("proving");
