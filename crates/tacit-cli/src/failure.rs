@@ -119,6 +119,25 @@ fn refused_advice(reason: &Reason) -> &'static str {
     }
 }
 
+/// How an array gets the axes of the model's input.
+fn axes_advice(found: &[usize], expected: &[usize]) -> String {
+    let mut used = vec![0];
+    for wanted in expected {
+        match (1..found.len()).find(|i| found[*i] == *wanted && !used.contains(i)) {
+            Some(axis) => used.push(axis),
+            None => {
+                return "records have to be as large as the model takes them; what the file of the model leaves open is \
+                    as --shape says"
+                    .to_owned();
+            }
+        }
+    }
+    let order = used.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    format!(
+        "put the axes in the model's order, as numpy.transpose(X, ({order})) does, and save the array again"
+    )
+}
+
 /// What a schema file looks like.
 const SCHEMA_ADVICE: &str = "a schema is {\"format\": \"tacit.schema/1\", \"features\": [{\"name\": \"age\", \"decimals\": 0, \
     \"min\": \"0\", \"max\": \"120\"}, …], \"classes\": [{\"name\": \"benign\"}, …]}, bounds in quotes; `tacit quantize` without \
@@ -164,11 +183,7 @@ impl From<DataError> for Failure {
                  between classes"
                     .to_owned(),
             ),
-            Problem::Axes { .. } => Some(
-                "put the axes in the model's order, as numpy.transpose(X, (0, 3, 1, 2)) does for channels that come last, and \
-                 save the array again"
-                    .to_owned(),
-            ),
+            Problem::Axes { found, expected } => Some(axes_advice(found, expected)),
             Problem::Empty => Some("check that the file was written and copied whole".to_owned()),
             Problem::Foreign(_) => {
                 Some("pandas.DataFrame.to_csv(\"records.csv\", index=False) writes CSV that is read".to_owned())

@@ -493,8 +493,13 @@ fn data_that_is_none_or_laid_out_otherwise_says_what_to_do() {
     place.write("flat.npy", npy("2, 72"));
     let conv = fixture("conv");
     let quantize = |data: &str| place.tacit("quantize {} --data {} -o c.tacit --force", &[&conv, data]);
-    let wrong = ["has shape (2, 6, 6, 2); the model's input is (samples, 2, 6, 6)", "numpy.transpose"];
+    let wrong = [
+        "has shape (2, 6, 6, 2); the model's input is (samples, 2, 6, 6)",
+        "numpy.transpose(X, (0, 3, 1, 2))",
+    ];
     quantize("last.npy").fails(2, &wrong);
+    place.write("small.npy", npy("4, 2, 6, 3"));
+    quantize("small.npy").fails(2, &["has shape (4, 2, 6, 3)", "as large as the model takes them"]);
     quantize("flat.npy").ok();
     quantize("first.npy").ok();
     place.tacit("predict c.tacit --input last.npy", &[]).fails(2, &wrong);

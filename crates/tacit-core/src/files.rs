@@ -90,9 +90,13 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(
     sync_folder(folder).map_err(io(folder))
 }
 
-/// The error without the name of the temporary file, which means nothing to whoever asked for another.
+/// The error without the name of the temporary file, which `tempfile` puts behind the system's words and which means nothing to
+/// whoever asked for another.
 fn unnamed(e: std::io::Error) -> std::io::Error {
-    if e.raw_os_error().is_some() { e } else { e.kind().into() }
+    match e.to_string().split_once(" at path ") {
+        Some((what, _)) => std::io::Error::new(e.kind(), what),
+        None => e,
+    }
 }
 
 /// A new name is kept only once its folder is. What cannot be opened to be read, or keeps names otherwise, is left to the
@@ -149,7 +153,8 @@ mod tests {
         let under_a_file = write(&path.join("c"), b"x", Access::Public, false).unwrap_err().to_string();
         assert!(!under_a_file.contains(".tmp"), "{under_a_file}");
         let named = std::io::Error::new(std::io::ErrorKind::StorageFull, "no space at path \"/a/.tmpQ\"");
-        assert_eq!(unnamed(named).to_string(), "no storage space");
+        let unnamed = unnamed(named);
+        assert_eq!((&*unnamed.to_string(), unnamed.kind()), ("no space", std::io::ErrorKind::StorageFull));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
