@@ -205,8 +205,20 @@ impl From<OnnxError> for Failure {
     fn from(e: OnnxError) -> Self {
         let advice = match &e {
             OnnxError::UnsupportedOperator { .. } => {
-                Some("export the model without this operator, or with one of those listed".to_owned())
+                Some("export the model without; docs/operators.md lists the operators that are supported".to_owned())
             }
+            OnnxError::Opset { most, .. } => Some(format!(
+                "export it again with opset_version={}, or convert it with onnx.version_converter",
+                17.min(*most)
+            )),
+            OnnxError::Undefined { later: true, .. } => {
+                Some("sort the graph's nodes, as exporters do, and see that none depends on itself".to_owned())
+            }
+            OnnxError::Undefined { .. } => {
+                Some("the file lacks a part, perhaps a weight: export the model again".to_owned())
+            }
+            OnnxError::NoProbabilities(_) => Some("leave out --probabilities".to_owned()),
+            OnnxError::UnknownOutput { .. } => Some("name one of them with --onnx-output".to_owned()),
             OnnxError::FeatureCount { .. } => Some(
                 "name the label column with --labels, leave out columns that the model does not take, or pass --schema"
                     .to_owned(),

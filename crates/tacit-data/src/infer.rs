@@ -62,7 +62,7 @@ fn infer(table: &Table, classes: Option<Vec<Class>>) -> Result<Schema, Problem> 
                 match cell.scale(finer.finest, &mut scratch) {
                     Ok(scaled) => finer.add(scaled.units, scaled.rounded),
                     Err(error) => {
-                        return Err(cell_error(table.place(row), &name(*column), cell, error, None));
+                        return Err(table.cell_error(row, &name(*column), cell, error, None));
                     }
                 }
             }

@@ -124,6 +124,14 @@ pub enum OnnxError {
     /// No output that can be the answer.
     #[error("model output: {0}")]
     Output(String),
+    /// No output has the name that was asked for.
+    #[error("model output: the file has no output `{name}`; it has: {}", .outputs.join(", "))]
+    UnknownOutput {
+        /// The name asked for.
+        name: String,
+        /// Names of all outputs.
+        outputs: Vec<String>,
+    },
     /// Probabilities were asked for, and the model has none.
     #[error("{0}: it has no probabilities that could be proved")]
     NoProbabilities(&'static str),

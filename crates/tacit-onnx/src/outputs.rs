@@ -96,14 +96,18 @@ fn info(value: &pb::ValueInfoProto) -> TensorInfo {
 /// Name of the output to quantise: the one asked for, the only one, or the only one that holds scores and not labels.
 ///
 /// # Errors
-/// [`OnnxError::Output`] where there is none, [`OnnxError::SeveralOutputs`] where a choice is needed.
+/// [`OnnxError::Output`] where there is none, [`OnnxError::UnknownOutput`] where it is not the one asked for,
+/// [`OnnxError::SeveralOutputs`] where a choice is needed.
 pub(crate) fn choose(graph: &pb::GraphProto, wanted: Option<&str>) -> Result<String, OnnxError> {
     let names: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
     let all = names.join(", ");
     if let Some(name) = wanted {
         return match names.contains(&name) {
             true => Ok(name.to_owned()),
-            false => Err(OnnxError::Output(format!("the file has no output `{name}`; it has: {all}"))),
+            false => Err(OnnxError::UnknownOutput {
+                name: name.to_owned(),
+                outputs: names.iter().map(|n| (*n).to_owned()).collect(),
+            }),
         };
     }
     if let [only] = names[..] {

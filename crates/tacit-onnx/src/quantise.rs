@@ -262,6 +262,7 @@ impl Job<'_> {
             reference_difference: self.reference_difference,
             equalised: was_equalised,
             probabilities: self.tail.scale == OutputScale::Probabilities,
+            probabilities_lost: self.tail.probabilities_lost,
             output: self.tail.logits.clone(),
             dropped: self.tail.dropped.clone(),
             layers,

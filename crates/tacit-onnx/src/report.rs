@@ -116,6 +116,8 @@ pub struct QuantiseReport {
     pub equalised: bool,
     /// Whether the outputs are probabilities, kept in the model.
     pub probabilities: bool,
+    /// Whether the float model has probabilities that were left out and do not follow from the outputs, each from its own.
+    pub probabilities_lost: bool,
     /// Name of the ONNX tensor that became the output (the logits).
     pub output: String,
     /// Names of the ONNX nodes after the logits that were left out.

@@ -12,6 +12,8 @@ use crate::tensor::Tensor;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tail {
     pub(crate) scale: OutputScale,
+    /// Whether probabilities were taken off that do not follow from the outputs, each from its own.
+    pub(crate) probabilities_lost: bool,
     /// Name of the ONNX tensor that holds the logits.
     pub(crate) logits: String,
     /// Whether that tensor holds the second of two probabilities, and the graph gives both.
@@ -103,7 +105,7 @@ pub(crate) fn detach(graph: &mut FloatGraph, probabilities: bool, classes: usize
         graph.output = id;
         dropped.truncate(before);
     }
-    let mut one_of_two = false;
+    let (mut one_of_two, mut probabilities_lost) = (false, false);
     if probabilities {
         // Several sigmoids are divided by their sum.
         let first = normalised.map_or(first, |(id, _)| id);
@@ -116,8 +118,9 @@ pub(crate) fn detach(graph: &mut FloatGraph, probabilities: bool, classes: usize
         // Divided by their sum, several sigmoids are no probabilities that a logit alone says; a softmax and a sigmoid with
         // its complement add up to one already.
         let added = scale == OutputScale::SoftmaxLogits || graph.nodes[graph.output].len() == 1;
-        if !(added && sums_to_one) {
+        if scale != OutputScale::Plain && !(added && sums_to_one) {
             scale = OutputScale::Plain;
+            probabilities_lost = true;
         }
     }
     graph.compact();
@@ -130,7 +133,7 @@ pub(crate) fn detach(graph: &mut FloatGraph, probabilities: bool, classes: usize
         ));
     }
     let logits = graph.nodes[graph.output].tensor.clone();
-    Ok(Tail { scale, logits, one_of_two, dropped })
+    Ok(Tail { scale, probabilities_lost, logits, one_of_two, dropped })
 }
 
 /// Makes the probabilities that begin at node `first` the output; whether it is the second of two, and both are given.

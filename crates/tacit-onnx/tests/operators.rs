@@ -143,6 +143,7 @@ fn what_follows_the_logits_is_left_out_and_recorded() {
             quantise(&onnx(name), &schema, &calibration, None, &QuantiseOptions::default()).unwrap();
         assert_eq!(model.architecture().output_scale, scale, "{name}");
         assert_eq!(report.dropped.len(), dropped, "{name}: {:?}", report.dropped);
+        assert_eq!(report.probabilities_lost, name == "one_against_rest");
     }
 }
 

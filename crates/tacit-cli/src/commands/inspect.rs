@@ -557,6 +557,10 @@ fn onnx(report: &mut Report, bytes: &[u8], path: &Path) -> Result<(), Failure> {
     };
     for input in &found.inputs {
         report.field("input", tensor(input));
+        if !input.open_axes.is_empty() {
+            let axes: Vec<String> = input.open_axes.iter().map(|a| format!("`{}`", plain(a))).collect();
+            report.field("open axes", format!("{}: `quantize --shape` gives them lengths", axes.join(", ")));
+        }
     }
     for output in &found.outputs {
         report.field("output", tensor(output));
@@ -574,6 +578,8 @@ fn onnx(report: &mut Report, bytes: &[u8], path: &Path) -> Result<(), Failure> {
     let used: serde_json::Map<_, _> =
         found.operators.iter().map(|(name, n)| (plain(name), (*n).into())).collect();
     report.set("inputs", found.inputs.iter().map(|t| plain(&tensor(t))).collect::<Vec<_>>());
+    let open = found.inputs.iter().flat_map(|t| &t.open_axes).map(|a| plain(a));
+    report.set("open_axes", open.collect::<Vec<_>>());
     report.set("outputs", found.outputs.iter().map(|t| plain(&tensor(t))).collect::<Vec<_>>());
     report.set("operators", used);
     report.set("unsupported", found.unsupported.iter().map(|u| plain(u)).collect::<Vec<_>>());

@@ -200,7 +200,8 @@ fn errors(
         row.iter().zip(&schema.features).map(|(v, f)| (*v).clamp(f.min, f.max)).collect::<Vec<_>>()
     };
     let rows: Vec<Vec<i64>> = records.rows.iter().map(clipped).collect();
-    let float = float_logits(onnx, schema, &rows, options)?;
+    // The float model on the records as they are, as its accuracy is.
+    let float = float_logits(onnx, schema, &records.rows, options)?;
     let quantised = rows
         .iter()
         .enumerate()
@@ -261,11 +262,21 @@ fn describe(
     report.field("weights", architecture.weight_count().to_string());
     let dropped = found.dropped.iter().map(|d| format!("`{d}`")).collect::<Vec<_>>().join(", ");
     if !dropped.is_empty() {
-        let (place, what) = match found.probabilities {
-            true => ("left out after the probabilities", "probabilities"),
-            false => ("left out after the logits", "logits"),
+        let (place, what) = match architecture.output_scale {
+            OutputScale::Probabilities => ("left out after the probabilities", "probabilities"),
+            OutputScale::Plain => ("left out after the outputs", "outputs"),
+            _ => ("left out after the logits", "logits"),
         };
         report.field(place, format!("{dropped}: claims are about the {what} `{}`", found.output));
+    }
+    if found.probabilities_lost {
+        report.note(
+            "the model divides its probabilities by their sum, so that none follows from one output alone: --probabilities \
+             keeps them",
+        );
+    }
+    for note in found.notes() {
+        report.note(note);
     }
     if args.layers {
         report.table(layers(&found.layers));
