@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
-use tacit_model::{Schema, format_decimal};
+use tacit_model::{Feature, Schema, format_decimal};
 
 use crate::cell::Cell;
 use crate::dataset::Targets;
@@ -42,6 +42,9 @@ pub struct ReadOptions {
     pub rows: RowChoice,
 }
 
+/// A range of fewer units tells few values apart.
+const FEW_UNITS: i64 = 1000;
+
 /// Records in the canonical integer form: the same for every file that holds the same values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Records {
@@ -57,6 +60,8 @@ pub struct Records {
     pub ignored_columns: Vec<String>,
     /// Cells that had more decimals than the schema and were rounded half to even.
     pub rounded_cells: usize,
+    /// Features of which cells were rounded though they tell few values apart: their ranges have fewer than 1000 units.
+    pub coarse_features: Vec<String>,
     /// Cells outside their feature's range: 0 under [`OutOfRangePolicy::Refuse`].
     pub out_of_range_cells: usize,
     /// Where the records come from, for people: the file, and the row if one was chosen.
@@ -137,17 +142,20 @@ impl Table {
             targets: None,
             ignored_columns: self.ignored_columns(&columns),
             rounded_cells: 0,
+            coarse_features: Vec::new(),
             out_of_range_cells: 0,
             source,
         };
         let mut scratch = String::new();
+        let mut rounded = vec![false; columns.len()];
         for row in chosen.clone() {
             let mut values = Vec::with_capacity(columns.len());
-            for (feature, column) in schema.features.iter().zip(&columns) {
+            for ((feature, column), rounded) in schema.features.iter().zip(&columns).zip(&mut rounded) {
                 let cell = self.cell(row, *column);
                 let error = |e| self.cell_error(row, &feature.name, cell, e, Some(feature.range_text()));
                 let scaled = cell.scale(feature.decimals, &mut scratch).map_err(|e| error(e.into()))?;
                 records.rounded_cells += usize::from(scaled.rounded);
+                *rounded |= scaled.rounded;
                 if !(feature.min..=feature.max).contains(&scaled.units) {
                     if options.out_of_range == OutOfRangePolicy::Refuse {
                         return Err(error(CellProblem::OutOfRange));
@@ -158,6 +166,9 @@ impl Table {
             }
             records.rows.push(values);
         }
+        let coarse = |(f, rounded): &(&Feature, bool)| *rounded && f.max - f.min < FEW_UNITS;
+        let coarse = schema.features.iter().zip(rounded).filter(coarse);
+        records.coarse_features = coarse.map(|(f, _)| f.name.clone()).collect();
         match self.label_name() {
             None => {}
             // A model that predicts numbers is measured against numbers.

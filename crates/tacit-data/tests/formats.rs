@@ -101,7 +101,12 @@ fn clipping_keeps_and_counts_values_out_of_range() {
     let records = records_from_bytes(csv, Format::Csv, "c.csv", &schema(), None, &options).unwrap();
     assert_eq!(records.rows, [[-100, 600], [150, 5000], [900, -1]]);
     assert_eq!((records.out_of_range_cells, records.rounded_cells), (3, 2));
+    // Height, of 251 units, has no cell that is rounded; weight has thousands of units.
+    assert!(records.coarse_features.is_empty());
     assert_eq!(as_floats(&records, &schema())[1], [1.5, 500.0]);
+    let csv = b"height,weight\n1.555,60\n";
+    let records = records_from_bytes(csv, Format::Csv, "c.csv", &schema(), None, &options).unwrap();
+    assert_eq!(records.coarse_features, ["height"]);
 }
 
 #[test]

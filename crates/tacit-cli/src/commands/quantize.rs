@@ -102,6 +102,16 @@ pub(crate) fn run(args: &Quantize) -> Result<Report, Failure> {
             plain(label)
         ));
     }
+    if let Some(first) = records.coarse_features.first() {
+        let others = records.coarse_features.len() - 1;
+        let others =
+            if others > 0 { format!(" (and {} like it)", count(others, "other")) } else { String::new() };
+        report.warn(format!(
+            "feature `{}`{others} is rounded to fewer than 1000 steps over its range, for the float model's figures above as well: \
+             give it more decimals in a schema, up to 9, or scale it in the data and the model",
+            plain(first)
+        ));
+    }
     describe(&mut report, args, &model, &found, errors, inferred.as_deref());
     warnings(&mut report, &schema, &found, inferred.as_deref());
     Ok(report)
