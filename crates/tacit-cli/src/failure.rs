@@ -178,11 +178,7 @@ impl From<DataError> for Failure {
                  has one: mend it, or leave the record out"
                     .to_owned(),
             ),
-            Problem::NotATarget { .. } => Some(
-                "mend the label or leave the record out; or pass a schema with classes with --schema, if the model decides \
-                 between classes"
-                    .to_owned(),
-            ),
+            Problem::NotATarget { .. } => Some("mend the label, or leave the record out".to_owned()),
             Problem::Axes { found, expected } => Some(axes_advice(found, expected)),
             Problem::Empty => Some("check that the file was written and copied whole".to_owned()),
             Problem::Foreign(_) => {
