@@ -89,10 +89,11 @@ fn the_schema_follows_the_rule_of_inference() {
     let inferred = infer_schema(&table, Some(written.classes.clone())).unwrap();
     assert_eq!(inferred.features.len(), 30);
     for (written, inferred) in written.features.iter().zip(&inferred.features) {
-        if written.decimals <= 6 {
-            assert_eq!(written, inferred);
+        // Two columns of larger values have a seventh decimal here and there.
+        if ["mean concavity", "concavity error"].contains(&&*written.name) {
+            assert_eq!((&written.name, written.decimals, 6), (&inferred.name, 7, inferred.decimals));
         } else {
-            assert_eq!((&written.name, written.decimals - 1), (&inferred.name, inferred.decimals));
+            assert_eq!(written, inferred);
         }
     }
     // Left to itself, inference sorts the names of the classes.
