@@ -183,7 +183,7 @@ fn an_output_can_be_chosen() {
     }
     let options = QuantiseOptions { output: Some("third".to_owned()), ..QuantiseOptions::default() };
     let error = quantise(&onnx("two_outputs"), &schema, &calibration, None, &options).unwrap_err();
-    assert!(matches!(error, OnnxError::Output(_)), "{error}");
+    assert!(matches!(error, OnnxError::UnknownOutput { .. }), "{error}");
 }
 
 #[test]
