@@ -245,7 +245,6 @@ impl Job<'_> {
         }
         let report = QuantiseReport {
             rows: self.calibration.len(),
-            clipped_cells: self.clipped_features.iter().map(|(_, cells)| cells).sum(),
             clipped_features: self.clipped_features.to_vec(),
             clipped_classes: measured.clipped_classes,
             weight_bits: widths.weight_bits,

@@ -82,9 +82,7 @@ const CHOSEN_ERROR_OF_PROBABILITIES: f64 = 0.3;
 pub struct QuantiseReport {
     /// Number of records.
     pub rows: usize,
-    /// Values outside their declared range, clipped to it before either model saw them.
-    pub clipped_cells: usize,
-    /// The features that they are of, and how many of each, most first.
+    /// Features with values outside their declared range, which were clipped to it, and how many of each, most first.
     pub clipped_features: Vec<(String, usize)>,
     /// Rows of which the float model predicts another class because of that.
     pub clipped_classes: usize,
@@ -127,6 +125,12 @@ pub struct QuantiseReport {
 }
 
 impl QuantiseReport {
+    /// Values outside their declared range, clipped to it.
+    #[must_use]
+    pub fn clipped_cells(&self) -> usize {
+        self.clipped_features.iter().map(|(_, cells)| cells).sum()
+    }
+
     /// Share of rows with another class; 0 without classes.
     fn disagreement(&self) -> f64 {
         self.agreement.map_or(0.0, |a| 1.0 - a.rate())
@@ -191,8 +195,7 @@ impl QuantiseReport {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut out = Vec::new();
-        if self.clipped_cells > 0 {
-            let most = |(name, cells): &(String, usize)| format!(", most of feature `{name}` ({cells})");
+        if let Some((name, cells)) = self.clipped_features.first() {
             let changed = match self.clipped_classes {
                 0 => String::new(),
                 n => format!(
@@ -201,9 +204,9 @@ impl QuantiseReport {
                 ),
             };
             out.push(format!(
-                "{} values of the calibration records lie outside the declared ranges and were clipped to them{}{changed}",
-                self.clipped_cells,
-                self.clipped_features.first().map(most).unwrap_or_default(),
+                "{} values of the calibration records lie outside the declared ranges and were clipped to them, most of feature \
+                 `{name}` ({cells}){changed}",
+                self.clipped_cells(),
             ));
         }
         if let [.., Attempt { weight_bits, shortfall: Some(_) }] = self.tried[..]

@@ -273,7 +273,7 @@ fn values_outside_their_range_are_clipped_and_counted() {
     rows[3][1] = 30_000;
     rows[4][0] = -30_000;
     let (_, report) = quantise(&onnx("mlp"), &schema, &rows, None, &QuantiseOptions::default()).unwrap();
-    assert_eq!(report.clipped_cells, 2);
+    assert_eq!(report.clipped_cells(), 2);
     assert_eq!(report.warnings().len(), 1);
 }
 

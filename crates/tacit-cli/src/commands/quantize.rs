@@ -316,7 +316,7 @@ fn describe(
     report.set("rms_error", found.rms_error);
     report.set("largest_output", found.largest_output);
     report.set("saturated_values", saturated);
-    report.set("clipped_cells", found.clipped_cells);
+    report.set("clipped_cells", found.clipped_cells());
     report.set("weights", architecture.weight_count());
     report.set("weight_bits", found.weight_bits);
     report.set("activation_bits", args.activation_bits);
